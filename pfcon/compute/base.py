@@ -43,8 +43,8 @@ class ComputeEngine(ABC):
     Then ``info`` returns ``FAILED`` with the reason ``Reason.TIME_LIMIT``: see ``exits.at_time_limit``.
     """
 
-    prepares_in_place = False
-    """Whether ``prepare`` fetches an image to where its job will run: then the job is placed when that begins."""
+    has_queue = True
+    """Whether jobs may wait in it for a place; if not, a job is placed when its ``prepare`` or ``schedule`` begins."""
 
     log_copies_per_minute: float | None = None
     """How often logs may be copied while jobs run, on average, by all processes together; None: about once a second

@@ -46,7 +46,7 @@ class _Fetch:
 
     def record_of(self, job: _Waiting) -> Record:
         """Return the record of a job; once it is placed, with that time: the earliest that any process has noted."""
-        if self.began_at is None or not self.engine.prepares_in_place:
+        if self.began_at is None or self.engine.has_queue:
             return job.record
         placed = RunDetails(placed_at=max(self.began_at, job.since))
         return replace(job.record, details=job.record.details.updated(placed))

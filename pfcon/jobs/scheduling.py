@@ -3,8 +3,10 @@
 import logging
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+from pfcon.compute.base import ComputeEngine
 from pfcon.compute.unanswered import MaybeCreated
 from pfcon.errors import Absent, Conflict, Foreign, ImageMissing, PfconError, StorageFull, Unreachable
 from pfcon.jobs.about import of_record, of_spec
@@ -15,7 +17,7 @@ from pfcon.jobs.ownership import foreign_job_error, service_matcher
 from pfcon.jobs.pending_writes import PendingWrites
 from pfcon.jobs.removal import Remover
 from pfcon.jobs.states import JobStates, forward
-from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
 from pfcon.reasons import Reason, explain
 from pfcon.records import Phase, Record
 from pfcon.records.rows import details_row
@@ -81,6 +83,11 @@ class Scheduler:
 
     def _ask_engine(self, spec: JobSpec) -> JobInfo:
         engine = self._context.engine_of(spec.kind)
+        placed = RunDetails(placed_at=None if engine.has_queue else datetime.now(UTC))
+        info = self._submit(engine, spec)
+        return replace(info, details=placed.updated(info.details))
+
+    def _submit(self, engine: ComputeEngine, spec: JobSpec) -> JobInfo:
         spec = self._context.environments.complete(spec)
         if spec.secrets and not engine.own_secrets:
             self._write_credentials()

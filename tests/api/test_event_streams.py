@@ -16,7 +16,8 @@ from pfcon.api.slots import EVENT_STREAMS
 from pfcon.testing.waiting import PATIENCE, eventually
 
 ZIP = make_zip({"a.txt": "alpha"})
-KEYS = ["id", "jid", "kind", "status", "reason", "message", "exit_code", "created", "started", "finished", "time"]
+TIMES = ["created", "placed", "started", "finished", "time"]
+KEYS = ["id", "jid", "kind", "status", "reason", "message", "exit_code", *TIMES]
 
 
 @pytest.fixture

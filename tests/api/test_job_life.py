@@ -12,7 +12,8 @@ from pfcon.models import JobSpec
 from pfcon.paths import StoreBase
 from pfcon.testing.waiting import eventually
 
-ADDITIONAL = {"created", "started", "finished", "reason", "exit_code", "node", "image_digest", "max_memory_mib"}
+TIMES = {"created", "placed", "started", "finished"}
+ADDITIONAL = {*TIMES, "reason", "exit_code", "node", "image_digest", "max_memory_mib"}
 ZIP = make_zip({"a.txt": "alpha", "sub/b.txt": "beta"})
 
 

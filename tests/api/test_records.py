@@ -25,6 +25,7 @@ KEYS = {
         "owner",
         "created",
         "staged",
+        "placed",
         "started",
         "finished",
         "exit_code",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -42,6 +43,27 @@ def test_a_job_of_an_unknown_state_has_not_ended(tab: Tab, api: Api, jid: str) -
     expect(tab.page.locator(".title .badge")).to_have_text("Unknown")
     expect(tab.page.locator(".timeline .step").last).to_have_text("Running")
     expect(tab.page.get_by_role("button", name="Cancel…")).to_be_visible()
+    tab.page.unroute_all()
+
+
+def test_waiting_and_fetching_the_image_are_steps_of_their_own(tab: Tab, api: Api, jid: str) -> None:
+    """Where the engine tells when it had a place for the job. That is no event: the page asks while the job waits."""
+    assert api.submit(jid, "sleep 600", ZIP).status_code == 201
+    shown = {"status": "notStarted", "placed": "", "started": ""}
+    change_records(tab, lambda record: {**record, **shown})
+    tab.log_in(f"#/jobs/{jid}")
+    steps = tab.page.locator(".timeline .step")
+    expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
+    expect(steps).to_have_text(["Staged", "Queued"])
+    now = datetime.now(UTC)
+    shown["placed"] = now.isoformat()
+    expect(steps).to_have_text(["Staged", "Queued", "Image being fetched"])
+    shown |= {"status": "started", "started": (now + timedelta(seconds=65)).isoformat()}
+    expect(steps).to_have_text(["Staged", "Queued", "Image fetched, container made", "Running"])
+    expect(tab.page.locator(".timeline li").nth(2)).to_contain_text("1 min 5 s")
+    shown |= {"status": "finishedWithError", "started": "", "finished": (now + timedelta(seconds=7)).isoformat()}
+    tab.page.reload()
+    expect(steps).to_have_text(["Staged", "Queued", "Placed, until its end"])
     tab.page.unroute_all()
 
 

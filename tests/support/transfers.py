@@ -15,6 +15,7 @@ FULL: dict[str, Any] = {
     "image_digest": "sha256:" + "a" * 64,
     "created_at": 1764455000.1234567,
     "staged_at": 1764455001.1,
+    "placed_at": 0.1 + 0.3,
     "started_at": 0.1 + 0.2,
     "exit_code": -1,
     "reason": "Cancelled",

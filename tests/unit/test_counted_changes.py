@@ -38,23 +38,31 @@ NEW = Change(
     node="",
     created_at=BEGAN,
     staged_at=BEGAN + timedelta(seconds=10),
+    placed_at=None,
     started_at=None,
     finished_at=None,
     bytes_in=None,
     bytes_out=None,
     spec_json="",
 )
-STARTED = replace(NEW, status="started", previous="notStarted")
+PLACED_AT = BEGAN + timedelta(seconds=25)
+STARTED = replace(NEW, status="started", previous="notStarted", placed_at=PLACED_AT)
 STARTED_AT = NEW.created_at and NEW.created_at + timedelta(seconds=30)
 FINISHED_AT = NEW.created_at and NEW.created_at + timedelta(seconds=70)
 ENDED = replace(
-    NEW, status="finishedSuccessfully", previous="started", started_at=STARTED_AT, finished_at=FINISHED_AT, bytes_in=1
+    NEW,
+    status="finishedSuccessfully",
+    previous="started",
+    placed_at=PLACED_AT,
+    started_at=STARTED_AT,
+    finished_at=FINISHED_AT,
+    bytes_in=1,
 )
 
 
 def counted(*changes: Change) -> dict[str, tuple[float, float]]:
     """By histogram, how many values these changes add, and their sum."""
-    names = ("job_staging_seconds", "job_queue_seconds", "job_run_seconds", "job_input_bytes")
+    names = ("job_staging_seconds", "job_queue_seconds", "job_fetch_seconds", "job_run_seconds", "job_input_bytes")
 
     def values() -> dict[str, tuple[float, float]]:
         found = {}
@@ -76,12 +84,17 @@ def counted(*changes: Change) -> dict[str, tuple[float, float]]:
 def test_a_job_that_has_started_is_counted_before_it_ends() -> None:
     """Jobs that run for days must not hide that others wait."""
     found = counted(NEW, replace(STARTED, started_at=STARTED_AT))
-    assert (found["job_staging_seconds"], found["job_queue_seconds"]) == ((1, 10), (1, 20))
-    assert found["job_run_seconds"] == (0, 0)
+    names = ("job_staging_seconds", "job_queue_seconds", "job_fetch_seconds", "job_run_seconds")
+    assert [found[name] for name in names] == [(1, 10), (1, 15), (1, 5), (0, 0)]
+
+
+def test_where_the_place_is_not_known_all_is_waiting() -> None:
+    found = counted(NEW, replace(STARTED, placed_at=None, started_at=STARTED_AT))
+    assert (found["job_queue_seconds"], found["job_fetch_seconds"]) == ((1, 20), (0, 0))
 
 
 def test_without_the_engine_s_time_it_has_started_now() -> None:
-    just_staged = replace(STARTED, staged_at=datetime.now(UTC) - timedelta(seconds=1000))
+    just_staged = replace(STARTED, placed_at=None, staged_at=datetime.now(UTC) - timedelta(seconds=1000))
     number, seconds = counted(NEW, just_staged)["job_queue_seconds"]
     assert number == 1
     assert 1000 <= seconds < 2000
@@ -96,8 +109,10 @@ def test_each_job_is_counted_once(changes: tuple[Change, ...]) -> None:
 
 
 def test_a_job_that_never_started_has_not_waited_for_its_start() -> None:
+    """Such as one whose image can't be fetched."""
     failed = replace(NEW, status="finishedWithError", previous="notStarted", finished_at=FINISHED_AT)
-    assert counted(NEW, failed)["job_queue_seconds"] == (0, 0)
+    found = counted(NEW, failed, replace(failed, placed_at=PLACED_AT))
+    assert found["job_queue_seconds"] == found["job_fetch_seconds"] == (0, 0)
 
 
 def test_the_age_of_the_oldest_job_that_waits_is_shown() -> None:

@@ -17,6 +17,8 @@ MANY = 160
 class HangingRegistry:
     """An engine whose images never come, but for those that are called good."""
 
+    has_queue = True
+
     def __init__(self) -> None:
         self.fetching: list[str] = []
         self.fetched: list[str] = []

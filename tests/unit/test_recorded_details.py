@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from pfcon.compute.cromwell import state as cromwell
 from pfcon.compute.docker import state as docker
+from pfcon.compute.docker_api.phase import time_of
 from pfcon.compute.kubernetes import state as kubernetes
 from pfcon.compute.kubernetes.views import NOTE_ANNOTATION, Note, view_of
 from pfcon.compute.process.state import details_of
@@ -50,9 +52,18 @@ def test_a_container_that_has_run_has_a_start_and_in_the_end_a_code(engine: str,
 
 @each_api
 @pytest.mark.parametrize("life", ["created", "start: no command", "start: a directory", "start: not executable"])
-def test_a_container_that_has_not_run_has_no_details(engine: str, life: str) -> None:
+def test_a_container_that_has_not_run_has_only_its_place(engine: str, life: str) -> None:
     note = explain(Reason.COMMAND_NOT_FOUND, command="nosuch") if life.startswith("start") else SUCCESS
-    assert of_container({**INSPECTS[engine][life], "Image": ID}, note) == RunDetails()
+    inspect = INSPECTS[engine][life]
+    assert of_container({**inspect, "Image": ID}, note) == RunDetails(placed_at=time_of(inspect["Created"]))
+
+
+@each_api
+@pytest.mark.parametrize("life", ["running", "exit 0", "exit 3"])
+def test_a_container_is_placed_when_it_is_created(engine: str, life: str) -> None:
+    details = of_container(INSPECTS[engine][life])
+    assert details.placed_at == time_of(INSPECTS[engine][life]["Created"])
+    assert details.placed_at < details.started_at  # type: ignore[operator]
 
 
 def test_the_digest_of_the_manifest_comes_before_the_image_id() -> None:
@@ -67,7 +78,7 @@ def test_what_an_init_reports_is_not_the_exit_code_of_the_command() -> None:
     made = datetime.fromisoformat(ended["Created"]).astimezone(UTC)
     why = explain(Reason.COMMAND_NOT_FOUND, image="x", command="y")
     info = docker.job_info("job", ended, made, unstarted=why)
-    assert (info.message, info.details) == ("no such command in image x: y", RunDetails())
+    assert (info.message, info.details) == ("no such command in image x: y", RunDetails(placed_at=made))
     assert info.reason == Reason.COMMAND_NOT_FOUND
     assert of_container(ended, note=CANCELLED).exit_code == 127
 
@@ -121,6 +132,24 @@ def test_a_service_has_a_digest_if_the_client_named_it_and_a_start_as_long_as_al
     assert of_service(life).started_at is None
 
 
+@pytest.mark.parametrize(
+    ("states", "place"),
+    [
+        (("pending", "preparing", "assigned"), 1),
+        (("preparing", "preparing", "accepted"), 0),
+        (("pending", "new", "allocated"), None),
+        (("running", "preparing", "pending"), None),  # when the first one got its node is not known any more
+        (("ready", "preparing", "pending"), None),
+        (("complete", "complete", "complete"), None),
+    ],
+)
+def test_a_service_has_a_place_while_nodes_fetch_the_image(states: tuple[str, ...], place: int | None) -> None:
+    life = copy.deepcopy(TASKS["workers"])
+    for number, (task, state) in enumerate(zip(life["tasks"], states, strict=True)):
+        task["Status"] |= {"State": state, "Timestamp": f"2026-11-29T15:27:{17 + number}Z"}
+    assert of_service(life).placed_at == (None if place is None else AT + timedelta(seconds=place))
+
+
 def of_pods(sight: dict[str, Any]) -> RunDetails:
     made = datetime.fromisoformat(sight["job"]["metadata"]["creationTimestamp"]).astimezone(UTC)
     return kubernetes.job_info(view_of(sight["job"], sight["pods"]), made + timedelta(minutes=10)).details
@@ -140,11 +169,29 @@ def test_a_pod_that_has_run_has_all_that_its_node_reports(case: str, code: int) 
     details = of_pods(PODS[case][-1])
     assert (details.exit_code, details.node, details.image_digest) == (code, "localhost", IMAGE_OF_PODS)
     assert details.started_at
+    assert details.placed_at
+    assert details.placed_at <= details.started_at
 
 
-@pytest.mark.parametrize("case", ["command", "executable", "image", "cpu", "claim"])
-def test_a_pod_that_has_not_run_has_no_details(case: str) -> None:
-    assert of_pods(PODS[case][-1]) == RunDetails()
+@pytest.mark.parametrize(
+    ("case", "has_node"), [("command", True), ("executable", True), ("image", True), ("cpu", False), ("claim", False)]
+)
+def test_a_pod_that_has_not_run_has_at_most_the_time_of_its_node(case: str, has_node: bool) -> None:
+    details = of_pods(PODS[case][-1])
+    assert details == RunDetails(placed_at=details.placed_at)
+    assert bool(details.placed_at) is has_node
+
+
+def test_of_several_pods_the_first_one_that_got_a_node_counts() -> None:
+    sight = copy.deepcopy(PODS["workers"][-1])
+    for number, pod in enumerate(reversed(sight["pods"])):
+        for condition in pod["status"]["conditions"]:
+            if condition["type"] == "PodScheduled":
+                condition["lastTransitionTime"] = f"2026-11-29T15:27:{17 + number}Z"
+    assert of_pods(sight).placed_at == AT
+    for pod in sight["pods"]:
+        pod["status"]["conditions"] = [{"type": "PodScheduled", "status": "False", "lastTransitionTime": "x"}]
+    assert of_pods(sight).placed_at is None
 
 
 def test_a_pod_has_no_exit_code_that_its_node_has_invented() -> None:
@@ -193,10 +240,29 @@ def test_the_links_of_a_slurm_job_are_the_nodes_and_the_starts_of_its_workers(tm
     assert (run.node, run.exit_code) == ("n1,n2", None)
     assert run.started_at
     assert abs(run.started_at - datetime.now(UTC)) < timedelta(minutes=1)
-    assert run_from(run_values(replace(run, exit_code=3))) == replace(run, exit_code=3)
+    assert run.placed_at is None
+    placed = replace(run, exit_code=3, placed_at=AT)
+    assert run_from(run_values(placed)) == placed
 
 
-@pytest.mark.parametrize("values", [{}, {"exit_code": "three"}, {"started_at": "noon"}, {"started_at": 1e300}])
+def test_a_slurm_job_is_placed_when_its_script_claims_its_directory(tmp_path: Path) -> None:
+    """Unless the script runs in the container that Slurm has started: then it comes after the image."""
+    claim = tmp_path / "claim"
+    claim.symlink_to("4711")
+    os.utime(claim, (AT.timestamp(), AT.timestamp()), follow_symlinks=False)
+    assert run_of(tmp_path) == RunDetails(placed_at=AT)
+    (tmp_path / "order").write_text("go\n")
+    assert run_of(tmp_path) == RunDetails()
+
+
+def test_a_slurm_job_that_pfcon_keeps_from_starting_has_no_place(tmp_path: Path) -> None:
+    (tmp_path / "claim").symlink_to("pfcon")
+    assert run_of(tmp_path) == RunDetails()
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"exit_code": "three"}, {"started_at": "noon"}, {"started_at": 1e300}, {"placed_at": "x"}]
+)
 def test_an_end_of_an_earlier_release_of_slurm_s_jobs_has_no_details(values: dict[str, Any]) -> None:
     assert run_from(values) == RunDetails()
 
@@ -212,5 +278,6 @@ def test_a_process_killed_by_a_signal_has_the_exit_code_of_a_shell() -> None:
     assert details_of({"status": -9}).exit_code == 137
     assert details_of({"status": 255}).exit_code == 255
     assert details_of({"marker": "x", "finished_at": 1.0}) == RunDetails()
+    assert details_of({"placed_at": AT.timestamp()}) == RunDetails(placed_at=AT)
     odd: Any = {"status": "three", "started_at": "noon"}
     assert details_of(odd) == RunDetails()

@@ -24,7 +24,7 @@ from pfcon.testing.waiting import eventually
 
 AT = datetime(2026, 11, 20, 9, 40, tzinfo=UTC)
 DIGEST = "sha256:" + "0a" * 32
-ALL = RunDetails(AT, 3, "n1", DIGEST, 1024, 0.5)
+ALL = RunDetails(AT, 3, "n1", DIGEST, 1024, 0.5, AT - timedelta(seconds=2))
 JID = JobId("j1")
 PLUGIN = JobKind.PLUGIN
 
@@ -34,6 +34,12 @@ def test_newer_details_replace_only_what_they_know() -> None:
     assert RunDetails().updated(ALL) == ALL
     assert ALL.updated(RunDetails(exit_code=0, cpu_seconds=0.0)) == replace(ALL, exit_code=0, cpu_seconds=0.0)
     assert RunDetails(node="n1").updated(RunDetails(exit_code=0)).known() == {"node": "n1", "exit_code": 0}
+
+
+def test_the_earlier_place_stays() -> None:
+    """The service may have fetched the image before the engine made the container."""
+    early, late = RunDetails(placed_at=AT), RunDetails(placed_at=AT + timedelta(seconds=9), node="n1")
+    assert early.updated(late) == late.updated(early) == replace(late, placed_at=AT)
 
 
 @pytest.mark.parametrize(
@@ -67,8 +73,9 @@ def test_names_of_nodes_are_in_order_and_each_once() -> None:
 
 def test_of_several_workers_the_first_start_and_all_nodes_count() -> None:
     later = AT + timedelta(seconds=5)
-    runs = [RunDetails(later, 0, "n2", DIGEST), RunDetails(), RunDetails(AT, 3, "n1", DIGEST)]
-    assert of_workers(runs, 3) == RunDetails(AT, 3, "n1,n2", DIGEST)
+    runs = [RunDetails(later, 0, "n2", DIGEST), RunDetails(placed_at=later), RunDetails(AT, 3, "n1", DIGEST)]
+    runs.append(RunDetails(placed_at=AT))
+    assert of_workers(runs, 3) == RunDetails(AT, 3, "n1,n2", DIGEST, placed_at=AT)
     other = RunDetails(image_digest="sha256:" + "0b" * 32)
     assert of_workers([*runs, other], None).image_digest is None
     assert of_workers([], None) == RunDetails()
@@ -148,8 +155,8 @@ def test_values_that_no_run_can_have_are_not_recorded() -> None:
     """A job of the process engine may change the files that its engine reads."""
     odd = RunDetails(exit_code=-1, node="n" * 200_000, image_digest="x" * 101, max_memory=1 << 70, cpu_seconds=math.nan)
     assert details_row(odd) == {}
-    good = RunDetails(AT, 3, "n", "sha256:" + "0" * 64, 1 << 40, 1.5)
-    assert details_row(good) == {**good.known(), "started_at": AT.timestamp()}
+    good = RunDetails(AT, 3, "n", "sha256:" + "0" * 64, 1 << 40, 1.5, AT)
+    assert details_row(good) == {**good.known(), "started_at": AT.timestamp(), "placed_at": AT.timestamp()}
 
 
 def test_an_operation_that_runs_again_has_none_of_the_details_of_its_last_run(context: JobContext) -> None:

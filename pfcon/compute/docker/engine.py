@@ -4,7 +4,6 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -32,7 +31,7 @@ from pfcon.compute.unanswered import NoAnswer, maybe_created
 from pfcon.compute.unreadable import labels_of
 from pfcon.compute.workers import headed
 from pfcon.errors import Absent, Foreign, ImageMissing, PfconError, Refused, refused
-from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
+from pfcon.models import JobInfo, JobSpec, JobStatus
 from pfcon.reasons import CANCELLED, SUCCESS, Reason, Why, explain
 
 if TYPE_CHECKING:  # the SDK takes 0.2 s to import
@@ -54,8 +53,7 @@ class DockerEngine(ComputeEngine):
     never changed: for ``info``, ``logs``, ``cancel`` and ``remove`` they are absent, for ``schedule`` a conflict.
     """
 
-    name = "docker"
-    prepares_in_place = True
+    name, has_queue = "docker", False
 
     def __init__(
         self, settings: ComputeSettings, own: DockerEngineSettings, storebase_mount: Path, stop_grace: int = STOP_GRACE
@@ -82,7 +80,6 @@ class DockerEngine(ComputeEngine):
 
     def schedule(self, spec: JobSpec) -> JobInfo:
         """See ComputeEngine. A container whose command can't be run is kept, as a failed job."""
-        placed_at = datetime.now(UTC)
         require_possible(spec)
         require_sources(all_mounts(spec), self._storebase_mount)
         self._calls.require_new_enough()
@@ -96,8 +93,7 @@ class DockerEngine(ComputeEngine):
             if "image" not in str(fault).lower():
                 raise Refused(str(fault)) from fault
             raise ImageMissing(f"fetching image {spec.image}") from fault
-        info = self._start(spec, first, others)
-        return replace(info, details=RunDetails(placed_at=placed_at).updated(info.details))
+        return self._start(spec, first, others)
 
     def _create_others(self, spec: JobSpec, first: str, bodies: list[dict[str, Any]]) -> list[str]:
         """Return the Ids of the further containers that have to be started. If one can't be made, all are removed."""

@@ -83,6 +83,21 @@ def test_the_start_of_a_job_is_the_same_later_and_after_its_end(compute: Harness
     assert compute.engine.info(spec.name).details == ended
 
 
+def test_a_job_is_placed_between_its_submission_and_its_start(compute: Harness) -> None:
+    """Or the engine does not tell; what it has told does not change."""
+    before = datetime.now(UTC)
+    spec = compute.start_lasting()
+    running = wait_for_start(compute, spec).details
+    assert running.started_at is not None
+    placed = running.placed_at
+    if placed is None:
+        pytest.skip(f"{compute.name} does not report when it had a place for the job")
+    assert placed.utcoffset() == timedelta(0)
+    assert before - CLOCKS < placed <= running.started_at
+    compute.engine.cancel(spec.name)
+    assert compute.wait(spec.name).details.placed_at == placed
+
+
 def test_the_node_of_a_job_is_known_while_it_runs_and_after_its_end(compute: Harness) -> None:
     compute.can.need("node")
     spec = compute.shell('until [ -e "$1"/go ]; do sleep 0.1; done')
