@@ -146,6 +146,7 @@ class Cluster:
             pod["spec"]["nodeName"] = "node"
             name = pod["spec"]["containers"][0]["name"]
             waiting = {"name": name, "state": {"waiting": {"reason": "ContainerCreating"}}}
-            pod["status"] |= {"conditions": [], "startTime": now(), "containerStatuses": [waiting]}
+            placed = {"type": "PodScheduled", "status": "True", "lastTransitionTime": now()}
+            pod["status"] |= {"conditions": [placed], "startTime": now(), "containerStatuses": [waiting]}
         else:
             self.node.start(pod)

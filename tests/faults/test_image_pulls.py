@@ -156,11 +156,15 @@ def test_a_pull_goes_on_by_itself_after_a_kill_of_the_service(
     jid = new_jid()
     assert api.submit(jid, RUN, ZIP, image=image).status_code == 201
     assert eventually(lambda: has_progress(api, jid, image))
+    placed = api.get(f"jobs/{jid}/").json()["compute"]["placed"]
+    assert placed  # it is not the engine that it waits for
     server.kill()
     relay.hurry()
     server.start()
     mark = server.storebase / f"key-{jid}" / "outgoing" / "runs"
     assert eventually(mark.exists)  # nobody has asked for its status either
+    ended = api.wait(jid)
+    assert ended["placed"] == placed < ended["started"]
     assert_ran_once(api, jid)
 
 
