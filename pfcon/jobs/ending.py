@@ -11,7 +11,7 @@ from pfcon.jobs.context import JobContext
 from pfcon.jobs.log_hints import with_hint
 from pfcon.jobs.logs.copier import LogCopier
 from pfcon.jobs.ownership import job_matcher
-from pfcon.models import JobInfo, JobSpec, JobStatus
+from pfcon.models import JobInfo, JobSpec, JobStatus, RunDetails
 from pfcon.reasons import Reason, Why
 from pfcon.records import Phase, Record
 from pfcon.records.rows import details_row
@@ -37,7 +37,8 @@ class Ender:
         Returns False if the record has changed since it was read: the engine may just have accepted the job.
         ended: see ``Journal.move``. values: further columns to write.
         """
-        end = JobInfo(record.name, status).because(why)
+        placed = RunDetails(placed_at=record.details.placed_at)  # the row may not have it, if the fetch was short
+        end = JobInfo(record.name, status, details=placed).because(why)
         return self._finish(record, record.spec, end, "", still=True, ended=ended, **values)
 
     def end(self, record: Record, spec: JobSpec, info: JobInfo, logs: str | None = None) -> bool:

@@ -1,6 +1,7 @@
 """Changes that a journal tells, on SQLite and PostgreSQL: one for each event, once it is in the database."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support.journals import Database, open_journal
@@ -37,7 +38,8 @@ def test_each_event_is_told_with_what_is_known_then(telling: Journal, told: list
     record = found.record
     telling.live.begin(record.claim)
     telling.note(record, "still staging")
-    telling.move(record, Phase.SCHEDULED, status=JobStatus.STARTED.value, spec=SPEC.to_json(), staged_at=5.0)
+    values: dict[str, Any] = {"spec": SPEC.to_json(), "staged_at": 5.0, "placed_at": 6.0}
+    telling.move(record, Phase.SCHEDULED, status=JobStatus.STARTED.value, **values)
     telling.move(record, Phase.FINAL, status="finishedWithError", reason="ExitCode", exit_code=3, finished_at=9.0)
     telling.move(record, Phase.REMOVED)
     assert [change.status for change in told] == ["notStarted", "started", "finishedWithError", "removed"]
@@ -47,6 +49,8 @@ def test_each_event_is_told_with_what_is_known_then(telling: Journal, told: list
     assert first.spec is None
     assert second.spec == SPEC
     assert second.staged_at is not None
+    assert second.placed_at
+    assert second.placed_at.timestamp() == 6.0
     assert (third.reason, third.exit_code, third.finished_at and third.finished_at.timestamp()) == ("ExitCode", 3, 9.0)
 
 

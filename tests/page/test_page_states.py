@@ -62,9 +62,9 @@ def test_waiting_and_fetching_the_image_are_steps_of_their_own(tab: Tab, api: Ap
     expect(steps).to_have_text(["Staged", "Queued", "Image fetched, container made", "Running"])
     expect(tab.page.locator(".timeline li").nth(2)).to_contain_text("1 min 5 s")
     shown |= {"status": "finishedWithError", "started": "", "finished": (now + timedelta(seconds=7)).isoformat()}
-    tab.page.reload()
+    assert api.post(f"jobs/{jid}/cancel/", {}).status_code == 200  # an event, so the page asks again
     expect(steps).to_have_text(["Staged", "Queued", "Placed, until its end"])
-    tab.page.unroute_all()
+    tab.page.unroute_all(behavior="wait")
 
 
 def test_an_unknown_end_is_an_end(tab: Tab, api: Api, jid: str) -> None:

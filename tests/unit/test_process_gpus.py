@@ -4,6 +4,7 @@ import concurrent.futures
 import os
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,13 @@ def test_a_job_waits_for_gpus_says_so_and_starts_when_they_are_free(compute: Har
     assert info.message == "waiting for 2 of the 3 GPUs that this machine has for jobs: other jobs have them"
     assert active(compute).keys() == {first.name, second.name}
     before = active(compute)[second.name]
-    assert info.details.started_at is None
+    assert (info.details.placed_at, info.details.started_at) == (None, None)
+    before_end = datetime.now(UTC)
     compute.engine.cancel(first.name)
-    assert compute.wait(second.name).status is JobStatus.SUCCEEDED
+    ended = compute.wait(second.name)
+    assert ended.status is JobStatus.SUCCEEDED
+    assert ended.details.placed_at
+    assert before_end < ended.details.placed_at <= ended.details.started_at  # type: ignore[operator]
     assert len(gpus_of(compute, second)) == 2
     assert active(compute).get(second.name) != before
 
