@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, text
 from support.journals import Database, open_journal
 from support.old_records import LIST_INDEXES, insert_old, release_before, version_of
+from support.transfers import FULL
 
 from pfcon.models import JobId, JobKind
 from pfcon.records import Claimed, Listing, Query
@@ -176,3 +177,24 @@ def test_a_migration_that_fails_changes_nothing(database: Database, monkeypatch:
             connect(*database)
     with open_journal(database) as journal:
         assert journal.get(JobId("old-1"), JobKind.PLUGIN) is not None
+
+
+def test_the_release_before_places_goes_on_beside_this_one_and_its_records_are_kept(database: Database) -> None:
+    """Of version 4; what it writes has no place."""
+    old = connect(*database)
+    columns = sorted(FULL.keys() - {"placed_at"})
+    with old.begin() as connection:
+        for table in ("jobs", "events"):
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN placed_at"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+        insert_old(connection, "old-1")
+        connection.execute(text("UPDATE jobs SET " + ", ".join(f"{name} = :{name}" for name in columns)), FULL)
+    connect(*database).dispose()
+    with old.begin() as connection:
+        kept = connection.execute(text(f"SELECT placed_at, {', '.join(columns)} FROM jobs")).mappings().one()
+        assert dict(kept) == {**FULL, "placed_at": None}
+        insert_old(connection, "old-2")
+    old.dispose()
+    with open_journal(database) as journal:
+        entries = Listing(journal.database).page(Query(10)).entries
+    assert [(entry.jid, entry.details.placed_at) for entry in entries] == [("old-1", None), ("old-2", None)]
