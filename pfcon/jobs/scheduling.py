@@ -160,7 +160,7 @@ class Scheduler:
             moved = self._ender.end(record, spec, replace(info, details=details))
         else:
             values: dict[str, Any] = {"status": forward(record, info).value, "message": info.message}
-            values.update(details_row(details))
+            values.update(details_row(RunDetails(placed_at=details.placed_at)))
             moved = self._journal.move(record, Phase.SCHEDULED, settled=spec.request, **values)
         if moved:
             self._ender.delete_environment(spec)
