@@ -13,8 +13,10 @@ from pfcon.api.parsers import parse_copy, parse_delete, parse_upload
 from pfcon.api.sync_jobs import JOB_ERRORS, OUTPUTS, POST_ERRORS, POST_PLUGIN_ERRORS, job_id, post_plugin_job
 from pfcon.api.transfers import incoming_body, outputs_response
 from pfcon.errors import Absent, Foreign, Refused, StorageFull
+from pfcon.jobs.about import of_id
 from pfcon.jobs.server_info import StagedServerInfo
 from pfcon.models import JobId, JobInfo, JobKind
+from pfcon.service_log import set_job
 
 Answer = tuple[PostedOperation, int]
 
@@ -47,6 +49,7 @@ class CopyJobs(StagedJobs):
     def post(self) -> Answer:
         """Start fetching a job's inputs."""
         job = parse_copy(_fields())
+        set_job(of_id(job.jid, JobKind.COPY))
         return _answer(job.jid, current().jobs.submit_copy(job))
 
 
@@ -66,6 +69,7 @@ class UploadJobs(StagedJobs):
     def post(self) -> Answer:
         """Start sending a job's outputs to the storage."""
         job = parse_upload(_fields())
+        set_job(of_id(job.jid, JobKind.UPLOAD))
         return _answer(job.jid, current().jobs.submit_upload(job))
 
 
@@ -76,6 +80,7 @@ class DeleteJobs(StagedJobs):
     def post(self) -> Answer:
         """Cancel what still runs of a job and start to delete its data."""
         jid, limits = parse_delete(_fields())
+        set_job(of_id(jid, JobKind.DELETE))
         return _answer(jid, current().jobs.submit_delete(jid, limits))
 
 
@@ -87,7 +92,7 @@ class PluginJobFile(Resource):  # type: ignore[misc]  # Flask-RESTful has no typ
     @operation(parameters=FILE_PARAMETERS, content=OUTPUTS, errors=JOB_ERRORS)
     def get(self, jid: str) -> Response:
         """Return the job's outputs. They are not delivered to the storage: upload jobs do that."""
-        return outputs_response(job_id(jid), deliver=False)
+        return outputs_response(job_id(jid, JobKind.PLUGIN), deliver=False)
 
 
 class PluginJobOutputs(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
@@ -98,7 +103,7 @@ class PluginJobOutputs(Resource):  # type: ignore[misc]  # Flask-RESTful has no 
     @operation(errors=JOB_ERRORS)
     def get(self, jid: str) -> OutputFilesObject:
         """Return the names and sizes of the job's output files. A job that runs may still write."""
-        return serial.output_files(current().jobs.output_files(job_id(jid)))
+        return serial.output_files(current().jobs.output_files(job_id(jid, JobKind.PLUGIN)))
 
 
 LISTS = {
@@ -120,14 +125,14 @@ class StagedJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     @operation(errors=JOB_ERRORS)
     def get(self, jid: str) -> JobState:
         """Return the job's status and the last lines of its log."""
-        info, logs = current().jobs.status(job_id(jid), self._kind)
+        info, logs = current().jobs.status(job_id(jid, self._kind), self._kind)
         return {"compute": serial.compute(info, jid, logs)}
 
     @operation(status=204, errors=(Refused, Foreign, StorageFull))
     def delete(self, jid: str) -> tuple[str, int]:
         """Cancel the job and delete its record; its data are kept. A missing job is no error. Raises Foreign."""
         try:
-            current().jobs.remove(job_id(jid), self._kind, with_data=False)
+            current().jobs.remove(job_id(jid, self._kind), self._kind, with_data=False)
         except Foreign:
             raise
         except Absent:
@@ -146,7 +151,7 @@ class CancelledJob(Resource):  # type: ignore[misc]  # Flask-RESTful has no type
     @operation(errors=JOB_ERRORS)
     def post(self, jid: str) -> JobState:
         """Cancel the job and return its state; nothing changes if it has ended. Raises Absent, Unreachable."""
-        info, logs = current().jobs.cancel(job_id(jid), self._kind)
+        info, logs = current().jobs.cancel(job_id(jid, self._kind), self._kind)
         return {"compute": serial.compute(info, jid, logs)}
 
 

@@ -14,6 +14,7 @@ from pfcon.errors import Conflict
 from pfcon.jobs.about import of_spec
 from pfcon.models import JobSpec
 from pfcon.records import Record
+from pfcon.service_log import working_on
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Fetches:
                     return
                 record, spec, work = fetch.jobs.pop(0)
             try:
-                with work:
+                with work, working_on(of_spec(spec)):
                     self._done(record, spec, fault)
             except Exception as error:  # noqa: BLE001 - the other jobs are next; recovery continues this one
                 log.warning(

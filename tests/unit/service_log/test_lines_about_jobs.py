@@ -16,7 +16,7 @@ from pfcon.models import JobId, JobKind
 from pfcon.paths import StoreBase
 from pfcon.reasons import Reason, Why
 from pfcon.records import Claimed, Phase
-from pfcon.service_log.lines import fields_of
+from pfcon.service_log.fields import fields_of
 
 ROOT = Path(pfcon.jobs.__file__).parent
 STEPS = sorted(path for path in ROOT.rglob("*.py") if path.parent.name != "logs")  # which name the log they copy
