@@ -141,7 +141,7 @@ class LogCopier:
 
     def _quietly(self, record: Record, work: Callable[[], object]) -> None:
         try:
-            with working_on(of_record(record)), _full_disks(record):
+            with _full_disks(record):
                 work()
             self._full = False
             self._warned.discard(record.name)

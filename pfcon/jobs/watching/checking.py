@@ -48,8 +48,7 @@ class Checker:
                 watched.checking = False
 
         try:
-            with working_on(of_job(watched.job)):
-                self._pool(watched, texts).add(f"check {watched.job.jid}", check)
+            self._pool(watched, texts).add(f"check {watched.job.jid}", check)
         except RuntimeError:  # no thread can be started now
             watched.checking = False
             watched.failed()
