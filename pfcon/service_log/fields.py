@@ -11,7 +11,6 @@ from typing import Any
 from pfcon.service_log.request_id import current_request_id, set_request_id
 
 _FIELDS = "pfcon_fields"  # the attribute of a LogRecord
-_IDS = ("jid", "engine_name")  # a line that has one of them names its job itself
 NO_JOB: Mapping[str, Any] = MappingProxyType({})
 """For ``working_on``: what follows is about no job, or about several."""
 _JOB: ContextVar[Mapping[str, Any]] = ContextVar("pfcon_job", default=NO_JOB)
@@ -33,8 +32,7 @@ def working_on(job: Mapping[str, Any]) -> Iterator[None]:
     ``yield`` of a generator, whose caller would work on the job, too.
     """
     fields, outer = job.get(_FIELDS, NO_JOB), _JOB.get()
-    is_same = all(fields.get(name) == outer.get(name) for name in ("jid", "kind", "engine_name"))
-    token = _JOB.set({**outer, **fields} if is_same else fields)
+    token = _JOB.set({**outer, **fields} if _job_of(fields) == _job_of(outer) else fields)
     try:
         yield
     finally:
@@ -69,11 +67,23 @@ def log_context() -> Context:
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
-    """Return the fields of a line. A line that names its job itself has none of the job that its thread works on."""
+    """Return the fields of a line. A line that names another job has none of the job that its thread works on.
+
+    The request's id is that of the job, if it is known; then that of the request that is served is ``by_request_id``.
+    """
     found: dict[str, Any] = dict(getattr(record, _FIELDS, {}))
-    job = NO_JOB if any(name in found for name in _IDS) else _JOB.get()
-    request = {"request_id": current} if (current := current_request_id()) else {}
-    return {**found, **{name: value for name, value in {**job, **request}.items() if name not in found}}
+    job = _JOB.get()
+    if _job_of(found) in (None, _job_of(job)):
+        found |= {name: value for name, value in job.items() if name not in found}
+    if (current := current_request_id()) and found.setdefault("request_id", current) != current:
+        found.setdefault("by_request_id", current)
+    return found
+
+
+def _job_of(fields: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """Return what names the job of fields; None without a job."""
+    named = tuple(map(fields.get, ("jid", "kind", "engine_name")))
+    return named if any(named) else None
 
 
 def utc(moment: datetime) -> str:

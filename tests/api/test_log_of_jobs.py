@@ -55,8 +55,9 @@ def test_the_line_of_a_request_for_a_job_has_its_jid_and_kind(
     server: LiveServer, method: str, path: str, kind: str | None
 ) -> None:
     api, jid = Api(server.url), new_jid()
-    ask = {"GET": api.get, "DELETE": api.delete, "POST": lambda path: api.post(path, {})}[method]
-    line = of_request(server, ask(path.format(jid)).headers["X-Request-ID"])
+    path = path.format(jid)
+    answer = api.post(path, {}) if method == "POST" else api.delete(path) if method == "DELETE" else api.get(path)
+    line = of_request(server, answer.headers["X-Request-ID"])
     assert (line["jid"], line.get("kind")) == (jid, kind)
 
 

@@ -61,7 +61,8 @@ def test_a_line_that_names_its_job_has_nothing_of_another_one(lines: Lines) -> N
     with working_on(about(**JOB, request_id="r")):
         library.info("another", extra=about(jid="j2"))
         library.info("another", extra=of_name("-"))
-    assert [job_of(line) for line in lines] == [{"jid": "j2"}, {"engine_name": "-"}]
+        library.info("the same", extra=OF_JOB)
+    assert [job_of(line) for line in lines] == [{"jid": "j2"}, {"engine_name": "-"}, {**JOB, "request_id": "r"}]
 
 
 def test_the_request_that_made_a_job_is_known_where_no_request_is_served(lines: Lines) -> None:
@@ -71,7 +72,13 @@ def test_the_request_that_made_a_job_is_known_where_no_request_is_served(lines: 
         begin_request("of-get")
         set_job(OF_JOB)
         library.info("in a request")
-    assert [line["request_id"] for line in lines] == ["of-post", "of-get"]
+        with working_on(about(**JOB, request_id="of-post")):
+            library.info("in a request, of a job that is known")
+    assert [(line["request_id"], line.get("by_request_id")) for line in lines] == [
+        ("of-post", None),
+        ("of-get", None),
+        ("of-post", "of-get"),
+    ]
 
 
 def test_the_next_request_of_a_thread_is_about_no_job_yet(lines: Lines) -> None:
