@@ -10,13 +10,19 @@ from pfcon.api.forms import read_form
 from pfcon.api.job_fields import COPY_FORM, DELETE_FORM, FILE_PARAMETERS, PLUGIN_FORM, UPLOAD_FORM
 from pfcon.api.openapi.operation import operation
 from pfcon.api.parsers import parse_copy, parse_delete, parse_upload
-from pfcon.api.sync_jobs import JOB_ERRORS, OUTPUTS, POST_ERRORS, POST_PLUGIN_ERRORS, job_id, post_plugin_job
+from pfcon.api.sync_jobs import (
+    JOB_ERRORS,
+    OUTPUTS,
+    POST_ERRORS,
+    POST_PLUGIN_ERRORS,
+    job_id,
+    note_job_of,
+    post_plugin_job,
+)
 from pfcon.api.transfers import incoming_body, outputs_response
 from pfcon.errors import Absent, Foreign, Refused, StorageFull
-from pfcon.jobs.about import of_id
 from pfcon.jobs.server_info import StagedServerInfo
 from pfcon.models import JobId, JobInfo, JobKind
-from pfcon.service_log import set_job
 
 Answer = tuple[PostedOperation, int]
 
@@ -32,9 +38,10 @@ class StagedJobs(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         return current().jobs.staged_server_info()
 
 
-def _fields() -> dict[str, list[str]]:
-    """Return the form's fields; an unexpected ``data_file`` is read and discarded."""
+def _fields(kind: JobKind) -> dict[str, list[str]]:
+    """Return the form's fields; an unexpected ``data_file`` is read and discarded. kind: of the job that is posted."""
     with incoming_body(), read_form(request, current().settings.storage.limits, None) as form:
+        note_job_of(form.fields, kind)
         return form.fields
 
 
@@ -48,8 +55,7 @@ class CopyJobs(StagedJobs):
     @operation(status=201, form=COPY_FORM, errors=POST_ERRORS)
     def post(self) -> Answer:
         """Start fetching a job's inputs."""
-        job = parse_copy(_fields())
-        set_job(of_id(job.jid, JobKind.COPY))
+        job = parse_copy(_fields(JobKind.COPY))
         return _answer(job.jid, current().jobs.submit_copy(job))
 
 
@@ -68,8 +74,7 @@ class UploadJobs(StagedJobs):
     @operation(status=201, form=UPLOAD_FORM, errors=(*POST_ERRORS, Absent))
     def post(self) -> Answer:
         """Start sending a job's outputs to the storage."""
-        job = parse_upload(_fields())
-        set_job(of_id(job.jid, JobKind.UPLOAD))
+        job = parse_upload(_fields(JobKind.UPLOAD))
         return _answer(job.jid, current().jobs.submit_upload(job))
 
 
@@ -79,8 +84,7 @@ class DeleteJobs(StagedJobs):
     @operation(status=201, form=DELETE_FORM, errors=POST_ERRORS)
     def post(self) -> Answer:
         """Cancel what still runs of a job and start to delete its data."""
-        jid, limits = parse_delete(_fields())
-        set_job(of_id(jid, JobKind.DELETE))
+        jid, limits = parse_delete(_fields(JobKind.DELETE))
         return _answer(jid, current().jobs.submit_delete(jid, limits))
 
 

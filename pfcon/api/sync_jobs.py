@@ -1,6 +1,7 @@
 """The synchronous interface: ``jobs/``."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Response, request
 from flask_restful import Resource
@@ -58,6 +59,7 @@ def post_plugin_job(submit: Callable[[JobRequest, Upload | None], Submission]) -
     storebase = context.storebase if context.jobs.takes_upload else None
     with transfer(), read_form(request, context.settings.storage.limits, storebase) as form:
         lacks_upload = context.jobs.takes_upload and form.upload is None
+        note_job_of(form.fields, JobKind.PLUGIN)
         job = parse_job(
             form.fields,
             innetwork=context.settings.storage.innetwork,
@@ -65,7 +67,6 @@ def post_plugin_job(submit: Callable[[JobRequest, Upload | None], Submission]) -
             lacks_upload=lacks_upload,
             longest=context.settings.compute.timelimit,
         )
-        set_job(of_id(job.jid, JobKind.PLUGIN))
         submission = submit(job, form.upload)
     data: StagedInputs = {
         "jid": job.jid,
@@ -103,6 +104,12 @@ class JobFile(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     def get(self, jid: str) -> Response:
         """Return the job's outputs, after they were delivered to the storage where the request asks for that."""
         return outputs_response(job_id(jid, JobKind.PLUGIN), deliver=True)
+
+
+def note_job_of(fields: dict[str, list[str]], kind: JobKind) -> None:
+    """Let the request's lines of the log have the job of its form, also if the form is refused then."""
+    with suppress(PfconError):
+        job_id(fields.get("jid", [""])[-1], kind)
 
 
 def job_id(text: str, kind: JobKind | None = None) -> JobId:

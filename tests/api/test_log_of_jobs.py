@@ -61,15 +61,16 @@ def test_the_line_of_a_request_for_a_job_has_its_jid_and_kind(
     assert (line["jid"], line.get("kind")) == (jid, kind)
 
 
+@pytest.mark.parametrize("fields", [{}, {"cpu_limit": "-1", "output_dir": ""}], ids=["good", "refused"])
 @pytest.mark.parametrize("kind", ["plugin", "copy", "upload", "delete"])
-def test_the_line_of_a_post_has_the_jid_of_its_form(server: LiveServer, kind: str) -> None:
-    """Whether it is refused or not."""
+def test_the_line_of_a_post_has_the_jid_of_its_form(server: LiveServer, kind: str, fields: dict[str, str]) -> None:
     api, jid = Api(server.url), new_jid()
     paths = {"copy": {"input_dirs": "a", "output_dir": "b"}, "upload": {"job_output_path": "b"}}
     if kind == "plugin":
-        answer = api.submit(jid, "true", make_zip({"a": b"x"}))
+        answer = api.submit(jid, "true", make_zip({"a": b"x"}), **fields)
     else:
-        answer = api.post(f"{kind}jobs/", {"jid": jid, **paths.get(kind, {})})
+        answer = api.post(f"{kind}jobs/", {"jid": jid, **paths.get(kind, {}), **fields})
+    assert answer.status_code == 400 if fields else answer.status_code in (201, 404)
     line = of_request(server, answer.headers["X-Request-ID"])
     assert (line["jid"], line["kind"]) == (jid, kind)
 
