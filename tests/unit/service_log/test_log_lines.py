@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from logging.handlers import BufferingHandler
 
@@ -12,14 +11,6 @@ from pfcon.service_log import begin_request, write
 from pfcon.service_log.lines import LONGEST, JsonFormatter, TextFormatter
 
 log = logging.getLogger("pfcon.test")
-
-
-@pytest.fixture(autouse=True)
-def no_request() -> Iterator[None]:
-    """No request at the beginning and the end of a test."""
-    begin_request("")
-    yield
-    begin_request("")
 
 
 def text_of(caplog: pytest.LogCaptureFixture) -> str:

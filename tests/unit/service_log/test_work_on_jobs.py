@@ -27,14 +27,6 @@ OF_JOB = about(**JOB)
 Lines = list[dict[str, Any]]
 
 
-@pytest.fixture(autouse=True)
-def no_request() -> Iterator[None]:
-    """No request at the beginning and the end of a test."""
-    begin_request("")
-    yield
-    begin_request("")
-
-
 @pytest.fixture
 def lines() -> Iterator[Lines]:
     """What the library has said."""
