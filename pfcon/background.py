@@ -4,8 +4,10 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 
 from pfcon.errors import PfconError
+from pfcon.service_log import log_context
 
 log = logging.getLogger(__name__)
 
@@ -15,32 +17,35 @@ def run_in_background(name: str, work: Callable[[], None]) -> threading.Thread:
 
     The thread may be killed with its process at any moment; then a later process must be able to finish the work.
     """
-
-    def guarded() -> None:
-        try:
-            work()
-        except Exception:  # no caller could catch it
-            log.exception("background work failed: %s", name)
-
-    thread = threading.Thread(target=guarded, name=name, daemon=True)
+    thread = threading.Thread(target=_guarded, args=(name, work), name=name, daemon=True)
     thread.start()
     return thread
 
 
+def _guarded(name: str, work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception:  # no caller could catch it
+        log.exception("background work failed: %s", name)
+
+
 class BackgroundPool:
-    """A queue of work for at most ``size`` daemon threads, which exist only while there is work. Thread-safe."""
+    """A queue of work for at most ``size`` daemon threads, which exist only while there is work. Thread-safe.
+
+    The log lines of work have the job and the id of the request of the thread that has added it.
+    """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._lock = threading.Lock()
         self._ended = threading.Condition(self._lock)
-        self._waiting: deque[tuple[str, Callable[[], None]]] = deque()
+        self._waiting: deque[tuple[str, Callable[[], None], Context]] = deque()
         self._threads = 0
 
     def add(self, name: str, work: Callable[[], None]) -> None:
         """Add ``work`` to the queue; what it raises is logged. Raises RuntimeError when no thread can be started."""
         with self._lock:
-            self._waiting.append((name, work))
+            self._waiting.append((name, work, log_context()))
             if self._threads >= self._size:
                 return
             try:
@@ -62,11 +67,8 @@ class BackgroundPool:
                     self._threads -= 1
                     self._ended.notify_all()
                     return
-                name, work = self._waiting.popleft()
-            try:
-                work()
-            except Exception:  # as above
-                log.exception("background work failed: %s", name)
+                name, work, context = self._waiting.popleft()
+            context.run(_guarded, name, work)
 
 
 REMOVALS = BackgroundPool(4)

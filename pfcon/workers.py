@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 
+from pfcon.service_log import log_context
+
 TICK = 0.25  # seconds between two checks of the threads
 
 
@@ -55,13 +57,13 @@ class WorkerPool:
         with ThreadPoolExecutor(self.most, self._name) as pool:
             try:
                 for _ in range(threads or min(2, len(os.sched_getaffinity(0)))):
-                    left.add(pool.submit(self._guarded, work))
+                    left.add(pool.submit(log_context().run, self._guarded, work))
                 while left and not failed:
                     done, left = wait(left, timeout=min(every, TICK), return_when=FIRST_EXCEPTION)
                     over |= done
                     failed = any(future.exception() for future in done)
                     if left and not over and not threads and self._waits(time.monotonic() - started, len(left)):
-                        left.add(pool.submit(self._guarded, work))
+                        left.add(pool.submit(log_context().run, self._guarded, work))
                         started = time.monotonic()
                     if left and not failed and time.monotonic() - reported >= every:
                         report()

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import settings
 
 from pfcon.compute import unreadable
+from pfcon.service_log import begin_request
 from pfcon.token_bucket import Spacing
 
 settings.register_profile("tests", deadline=None)  # the 200 ms of an example are up soon on a machine that is busy
@@ -18,6 +19,12 @@ collect_ignore = ["toy_engine", "toy_storage"]  # packages of their own, whose t
 def unlogged(monkeypatch: pytest.MonkeyPatch) -> None:
     """No warning about an engine's answer was logged yet: they are not repeated."""
     monkeypatch.setattr(unreadable, "_LINES", Spacing(600.0))
+
+
+@pytest.fixture(autouse=True)
+def no_request() -> None:
+    """The lines of a test have neither the request nor the job of the one before, which an application has served."""
+    begin_request("")
 
 
 class FailuresAtOnce:

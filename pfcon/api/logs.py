@@ -37,7 +37,7 @@ class JobLog(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
         Server-Sent Events until the job has ended: `log` with LogEvent as its data, `gap` with GapEvent, `status` with
         StatusEvent, `end` with EndEvent. The id of an event is the offset in bytes after it.
         """
-        context, parsed = current(), job_id(jid)
+        context, parsed = current(), job_id(jid, self._kind)
         query = parse_log_query(request.args.to_dict(flat=False), request.headers.get(HEADER))
         if query.follow:
             return stream_response(stream(context.jobs, parsed, self._kind, query.offset), context.log_streams)

@@ -7,7 +7,7 @@ from functools import partial
 from flask import Flask, Response, g, request
 
 from pfcon.metrics.instruments import LOGINS_REFUSED, REQUESTS
-from pfcon.service_log import accepted_or_new, current_request_id, set_request_id, write
+from pfcon.service_log import accepted_or_new, begin_request, current_request_id, write
 from pfcon.service_log.limited import LimitedLog
 from pfcon.service_log.request_id import HEADER
 
@@ -34,7 +34,7 @@ class RequestLog:
         app.after_request(self._end)
 
     def _begin(self) -> None:
-        set_request_id(accepted_or_new(request.headers.get(HEADER)))
+        begin_request(accepted_or_new(request.headers.get(HEADER)))
         g.pfcon_begun = time.monotonic()
 
     def _end(self, response: Response) -> Response:

@@ -1,6 +1,7 @@
 """The synchronous interface: ``jobs/``."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Response, request
 from flask_restful import Resource
@@ -24,8 +25,10 @@ from pfcon.errors import (
     UnsupportedContent,
 )
 from pfcon.jobs import Submission
+from pfcon.jobs.about import of_id
 from pfcon.jobs.server_info import ServerInfo
 from pfcon.models import JobId, JobKind, JobRequest
+from pfcon.service_log import set_job
 from pfcon.storage.base import Upload
 
 POST_ERRORS = (Refused, Conflict, TooLarge, UnsupportedContent, TooManyJobs, StorageFull)
@@ -56,6 +59,7 @@ def post_plugin_job(submit: Callable[[JobRequest, Upload | None], Submission]) -
     storebase = context.storebase if context.jobs.takes_upload else None
     with transfer(), read_form(request, context.settings.storage.limits, storebase) as form:
         lacks_upload = context.jobs.takes_upload and form.upload is None
+        note_job_of(form.fields, JobKind.PLUGIN)
         job = parse_job(
             form.fields,
             innetwork=context.settings.storage.innetwork,
@@ -81,13 +85,13 @@ class Job(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     @operation(errors=JOB_ERRORS)
     def get(self, jid: str) -> JobState:
         """Return the job's status and the last lines of its log."""
-        info, logs = current().jobs.status(job_id(jid), JobKind.PLUGIN)
+        info, logs = current().jobs.status(job_id(jid, JobKind.PLUGIN), JobKind.PLUGIN)
         return {"compute": serial.compute(info, jid, logs)}
 
     @operation(status=204, errors=JOB_ERRORS)
     def delete(self, jid: str) -> tuple[str, int]:
         """Cancel the job and remove it with its data."""
-        current().jobs.remove(job_id(jid), JobKind.PLUGIN, with_data=True)
+        current().jobs.remove(job_id(jid, JobKind.PLUGIN), JobKind.PLUGIN, with_data=True)
         return "", 204
 
 
@@ -99,12 +103,20 @@ class JobFile(Resource):  # type: ignore[misc]  # Flask-RESTful has no types
     @operation(parameters=FILE_PARAMETERS, content=OUTPUTS, errors=JOB_ERRORS)
     def get(self, jid: str) -> Response:
         """Return the job's outputs, after they were delivered to the storage where the request asks for that."""
-        return outputs_response(job_id(jid), deliver=True)
+        return outputs_response(job_id(jid, JobKind.PLUGIN), deliver=True)
 
 
-def job_id(text: str) -> JobId:
-    """Parse the jid of a URL. Raises Refused."""
+def note_job_of(fields: dict[str, list[str]], kind: JobKind) -> None:
+    """Let the request's lines of the log have the job of its form, also if the form is refused then."""
+    with suppress(PfconError):
+        job_id(fields.get("jid", [""])[-1], kind)
+
+
+def job_id(text: str, kind: JobKind | None = None) -> JobId:
+    """Parse the jid of a URL; the request's lines of the log have it, and the kind, from now on. Raises Refused."""
     try:
-        return JobId.parse(text)
+        jid = JobId.parse(text)
     except PfconError as error:
         raise Refused({"jid": str(error)}) from None
+    set_job(of_id(jid, kind))
+    return jid

@@ -19,6 +19,7 @@ from pfcon.records.database import has_file, opened
 from pfcon.records.export import export_records
 from pfcon.records.importing import import_records
 from pfcon.records.overview import Selection, count_in_use, list_records, prunable, prune
+from pfcon.service_log import about
 from pfcon.units import DAY
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ def _prune(settings: Settings, arguments: argparse.Namespace) -> None:
         if arguments.yes:
             for record in prune(database, before):
                 number += 1
-                log.info("deleted the record of job %s (%s): %s", record.jid, record.kind, record.status)
+                fields = about(jid=record.jid, kind=record.kind)
+                log.info("deleted the record of job %s (%s): %s", record.jid, record.kind, record.status, extra=fields)
             _say(f"deleted {_records(number)}; the data of these jobs and the jobs on the engine were not touched")
         else:
             for record in prunable(database, before):

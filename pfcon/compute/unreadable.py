@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from pfcon.compute.words import plain
+from pfcon.service_log import is_working_on_job
 from pfcon.token_bucket import Spacing
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,9 @@ def unread(what: str, fault: Exception) -> str:
 
 
 def note(message: str, fault: Exception | None = None) -> None:
-    """Log a warning about an engine's answer, unless the same was logged some minutes ago."""
-    if _LINES.take(message):
+    """Log a warning about an engine's answer, unless the same was logged some minutes ago.
+
+    What was logged of a list, without the job that it is about, is logged again where the job is known.
+    """
+    if _LINES.take(f"{message} {is_working_on_job()}"):
         _log.warning("%s", message, exc_info=fault)

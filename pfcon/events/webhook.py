@@ -15,6 +15,7 @@ import time
 from pfcon.errors import PfconError
 from pfcon.events.sender import NotAccepted, Sender
 from pfcon.records.outbox import LONGEST_PAUSE, Delivery, Outbox
+from pfcon.service_log import about
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Webhook:
             log.warning(
                 "PFCON_WEBHOOK_URL does not accept event %s of job %s (%s): %s; it will be sent again",
                 *(event.id, event.jid, event.kind, failure),
+                extra=about(jid=event.jid, kind=event.kind.value),
             )
         self._has_warned = True
 

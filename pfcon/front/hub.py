@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Generator
 
 from pfcon.background import run_in_background
+from pfcon.service_log import log_context
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +20,16 @@ Source = Generator[bytes, None, None]
 
 
 class Stream:
-    """One stream. ``made`` is written by the hub alone, ``sent`` by the event loop alone. chunked: as in HTTP/1.1."""
+    """One stream, made by the thread of its request. chunked: as in HTTP/1.1.
+
+    ``made`` is written by the hub alone, ``sent`` by the event loop alone. context: see ``log_context``; the
+    source is asked in it.
+    """
 
     def __init__(self, source: Source, *, chunked: bool) -> None:
         self.source = source
         self.chunked = chunked
+        self.context = log_context()
         self.closed = False  # nobody reads it any more
         self.made = self.sent = 0  # bytes, with their framing
 
@@ -79,7 +85,7 @@ class Hub:
     def _run(self) -> None:
         while True:
             self._woken.clear()
-            while sum(self._ask(stream) for stream in self._present()):
+            while sum(stream.context.run(self._ask, stream) for stream in self._present()):
                 pass
             with self._lock:
                 if not self._streams:

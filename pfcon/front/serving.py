@@ -14,7 +14,7 @@ from pfcon.front.connection import Connection
 from pfcon.front.hub import Stream
 from pfcon.front.options import FrontOptions
 from pfcon.front.refusals import refusal
-from pfcon.service_log import set_request_id
+from pfcon.service_log import begin_request
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class ServingWorker(ThreadWorker):
 
     def serve_in_thread(self, connection: Any) -> bool:
         """Serve the request; return whether the connection may be used for another one."""
-        set_request_id("")  # not that of the thread's last request
+        begin_request("")  # not that of the thread's last request
         keep = False
         request: Request = connection.request
         body: Any = request.body

@@ -5,7 +5,7 @@ from typing import Any
 
 from pfcon.models import INCOMING, OUTGOING, JobSpec, JobStatus
 from pfcon.records import Change, Phase
-from pfcon.service_log import current_request_id, write
+from pfcon.service_log import write
 from pfcon.service_log.setup import AUDIT
 
 log = logging.getLogger(__name__)
@@ -19,8 +19,6 @@ REMOVED = "Removed"
 
 def log_change(change: Change) -> None:
     """Write the line of a change, and when a job has ended, or was removed before that, also its audit line."""
-    present = current_request_id()
-    own = (change.spec.request_id if change.spec else "") or present
     common: dict[str, Any] = {
         "jid": change.jid,
         "kind": change.kind.value,
@@ -29,7 +27,7 @@ def log_change(change: Change) -> None:
         "exit_code": change.exit_code,
         "owner": change.owner,
         "image": change.image,
-        "request_id": own,
+        "request_id": change.spec.request_id if change.spec else None,
     }
     times: dict[str, Any] = {
         "created": change.created_at,
@@ -39,8 +37,7 @@ def log_change(change: Change) -> None:
         "finished": change.finished_at,
     }
     sizes: dict[str, Any] = {"node": change.node, "bytes_in": change.bytes_in, "bytes_out": change.bytes_out}
-    by = present if present != own else ""
-    write(log, logging.INFO, "job", **common, **times, **sizes, by_request_id=by, detail=change.message[:MESSAGE])
+    write(log, logging.INFO, "job", **common, **times, **sizes, detail=change.message[:MESSAGE])
     is_cut_off = change.status == Phase.REMOVED.value and change.finished_at is None and change.spec is not None
     if is_cut_off:
         common["reason"] = REMOVED

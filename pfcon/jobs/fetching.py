@@ -16,6 +16,7 @@ from pfcon.errors import Conflict
 from pfcon.jobs.about import of_spec
 from pfcon.models import JobSpec, RunDetails
 from pfcon.records import Record
+from pfcon.service_log import working_on
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class Fetches:
                     return
                 job = fetch.jobs.pop(0)
             try:
-                with job.work:
+                with job.work, working_on(of_spec(job.spec)):
                     self._done(fetch.record_of(job), job.spec, fault)
             except Exception as error:  # noqa: BLE001 - the other jobs are next; recovery continues this one
                 log.warning(

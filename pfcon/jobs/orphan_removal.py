@@ -3,6 +3,7 @@
 import logging
 
 from pfcon.errors import Absent
+from pfcon.jobs.about import of_id
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.engine_jobs import EngineJobs
 from pfcon.jobs.orphans import Orphan
@@ -11,6 +12,7 @@ from pfcon.jobs.removal import Remover
 from pfcon.models import JobKind
 from pfcon.records import Phase
 from pfcon.records.removals import removing
+from pfcon.service_log import working_on
 from pfcon.units import human_age
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,10 @@ class OrphanRemover:
 
         active: also a job of the engine that has not ended: it is stopped.
         """
+        with working_on(of_id(orphan.jid, orphan.kind)):
+            return self._remove(orphan, active=active)
+
+    def _remove(self, orphan: Orphan, *, active: bool) -> bool:
         kinds = (orphan.kind,) if orphan.kind else tuple(JobKind)  # all kinds can use the data
         found = {kind: self._context.journal.get(orphan.jid, kind) for kind in kinds}
         recorded = any(record is not None and record.phase is not Phase.REMOVED for record in found.values())

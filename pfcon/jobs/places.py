@@ -4,12 +4,13 @@ import logging
 from typing import Protocol
 
 from pfcon.errors import Absent, Conflict, InvalidFields
-from pfcon.jobs.about import of_name
+from pfcon.jobs.about import of_job, of_name
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import service_matcher
 from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import InputRequest, JobStatus
 from pfcon.records import Blocked, Held, Phase, Place, Record, unsigned
+from pfcon.service_log import working_on
 from pfcon.spelling import path_key
 
 log = logging.getLogger(__name__)
@@ -53,9 +54,10 @@ class PlaceKeeper:
         Once it returns, another attempt to claim the job may succeed.
         """
         for held in blocked.by:
-            if not self._has_ended(held):
-                raise Conflict(_reason(held))
-            self._journal.release(held.request)
+            with working_on(of_job(held)):
+                if not self._has_ended(held):
+                    raise Conflict(_reason(held))
+                self._journal.release(held.request)
 
     def _has_ended(self, held: Held) -> bool:
         """Return whether that attempt of a job has ended, and no part of it can start any more."""

@@ -11,6 +11,7 @@ from pfcon.jobs.scheduling import Scheduler
 from pfcon.models import JobStatus
 from pfcon.reasons import CANCELLED, Reason, explain
 from pfcon.records import Phase, Record, new_claim
+from pfcon.service_log import working_on
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Recovery:
         Raises Unreachable or StorageFull if that is not possible now; the next recovery tries again.
         """
         claim = new_claim()
-        with self._journal.live.on(claim, *record.claims):
+        with working_on(of_record(record)), self._journal.live.on(claim, *record.claims):
             owned = self._journal.take_over(record, claim)
             if owned is None:
                 return

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pfcon.background import BackgroundPool
 from pfcon.errors import PfconError
 from pfcon.files.last_change import last_change
+from pfcon.jobs.about import of_id
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.engine_jobs import EngineJobs
 from pfcon.jobs.failures import FailureLimit
@@ -18,7 +19,7 @@ from pfcon.models import JobId, JobKind
 from pfcon.records import Phase, Record
 from pfcon.records.ages import ended_jids
 from pfcon.records.removals import removing
-from pfcon.service_log import about
+from pfcon.service_log import working_on
 from pfcon.units import DAY
 
 log = logging.getLogger(__name__)
@@ -77,7 +78,7 @@ class Retention:
             if jid in self._failed:
                 continue
             self._failed.add(jid)
-            with failures.allowing(f"job {jid} is not removed"):
+            with working_on(of_id(jid)), failures.allowing(f"job {jid} is not removed"):
                 number += self._remove_jobs(jid, before, engine_jobs)
                 self._failed.discard(jid)
         self._failed.clear()
@@ -93,14 +94,12 @@ class Retention:
                 "job %s has ended by its record, and is kept: the engine runs %s",
                 jid,
                 ", ".join(active),
-                extra=about(jid=jid),
+                extra=of_id(jid),
             )
             return False
         changed = last_change(str(self._context.storebase.job(jid).path))
         if changed is not None and changed >= before:  # a service with other records may use them
-            log.info(
-                "job %s has ended by its record, and is kept: its data were changed later", jid, extra=about(jid=jid)
-            )
+            log.info("job %s has ended by its record, and is kept: its data were changed later", jid, extra=of_id(jid))
             return False
         with removing(self._journal, jid, found, with_data=True) as removals:
             for removal in removals:
@@ -125,7 +124,7 @@ class Retention:
         failures = FailureLimit()
         for orphan in finder.find():
             if orphan.since is not None and orphan.since < before and not orphan.active:
-                with failures.allowing(f"{orphan.name} is not removed"):
+                with working_on(of_id(orphan.jid, orphan.kind)), failures.allowing(f"{orphan.name} is not removed"):
                     self._remove_orphan(remover, orphan)
 
     def _remove_orphan(self, remover: OrphanRemover, orphan: Orphan) -> None:

@@ -9,6 +9,7 @@ from pfcon.jobs.context import JobContext, request_id
 from pfcon.jobs.ownership import job_matcher
 from pfcon.jobs.trash import delete_data
 from pfcon.records import Phase, Record, unsigned
+from pfcon.service_log import working_on
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ class Rollbacks:
         """
         with self._lock:
             self._pending[record.claim] = (record, with_data)
-        self._remove(record, with_data)
+        with working_on(of_record(record)):
+            self._remove(record, with_data)
         with self._lock:
             self._pending.pop(record.claim, None)
 

@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 
 from pfcon.errors import Absent, Foreign, StorageFull
+from pfcon.jobs.about import of_id
 from pfcon.jobs.adoption import adopt_end
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.ownership import foreign_job_error, service_matcher, was_of_this_service
@@ -14,7 +15,6 @@ from pfcon.jobs.states import JobStates
 from pfcon.jobs.watching.freshness import Freshness, ReadLimits
 from pfcon.models import JobId, JobInfo, JobKind, JobStatus
 from pfcon.records import Phase, Record
-from pfcon.service_log import about
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class StatusReader:
             try:
                 self._recovery.recover(record)
             except StorageFull as error:
-                log.warning("job %s: it can't be continued yet: %s", jid, error, extra=about(jid=jid))
+                log.warning("job %s: it can't be continued yet: %s", jid, error, extra=of_id(jid, kind))
             record = self._context.journal.get(jid, kind)
         return None if record is None or record.phase is Phase.REMOVED else record
 

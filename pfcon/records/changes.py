@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from pfcon.models import JobId, JobKind, JobSpec
 from pfcon.records.faults import translating_errors
 from pfcon.records.rows import moment
+from pfcon.service_log import about
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,8 @@ class Change:
         try:
             return JobSpec.from_json(self.spec_json) if self.spec_json else None
         except (ValueError, LookupError, TypeError, AttributeError) as fault:
-            log.warning("job %s: what its record has of its specification can't be read: %r", self.jid, fault)
+            text = "job %s: what its record has of its specification can't be read: %r"
+            log.warning(text, self.jid, fault, extra=about(jid=self.jid, kind=self.kind.value))
             return None
 
 
@@ -94,4 +96,5 @@ def telling(database: Engine, tell: Tell) -> Iterator[tuple[Connection, list[Cha
         try:
             tell(change)
         except Exception:  # the record is written
-            log.exception("a change of job %s could not be told", change.jid)
+            fields = about(jid=change.jid, kind=change.kind.value)
+            log.exception("a change of job %s could not be told", change.jid, extra=fields)

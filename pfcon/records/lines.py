@@ -21,6 +21,7 @@ from pfcon.models import JobId, JobSpec
 from pfcon.records.rows import record_of, storable
 from pfcon.records.schema import HEAD, jobs, places
 from pfcon.records.versions import CURRENT
+from pfcon.service_log import about
 
 NAME = "pfcon_records"  # the key of the header
 JOB_COLUMNS = tuple(column for column in jobs.c if column.name != "owner")
@@ -68,6 +69,7 @@ def record_line(job: Mapping[Any, Any], of_job: Iterable[Mapping[Any, Any]]) -> 
         log.warning(
             "the specification of job %s (%s) is damaged, and was exported as an empty one: %s",
             *(line["jid"], line["kind"], _reason(error)),
+            extra=about(jid=line["jid"], kind=line["kind"]),
         )
     line["places"] = [{column.name: place[column.name] for column in PLACE_COLUMNS} for place in of_job]
     return json.dumps(line, ensure_ascii=False)

@@ -3,36 +3,19 @@
 import json
 import logging
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from pfcon.service_log.request_id import current_request_id
+from pfcon.service_log.fields import about, fields_of, utc
 
-_FIELDS = "pfcon_fields"  # the attribute of a LogRecord
 _BARE = re.compile(r"[^\s\"=\\]+")
 LONGEST = 4000  # characters of a value in a text line
 
 
 def write(log: logging.Logger, level: int, text: str, /, **fields: Any) -> None:
-    """Write a line. text: without values, so that lines of a kind can be searched. fields: those that are None or
-    empty texts are left out; datetimes are written in UTC.
-    """
+    """Write a line. text: without values, so that lines of a kind can be searched. fields: see ``about``."""
     if log.isEnabledFor(level):
         log.log(level, "%s", text, extra=about(**fields))
-
-
-def about(**fields: Any) -> dict[str, Any]:
-    """Return the ``extra`` of a line of Python's logging that has fields, as those of ``write``."""
-    return {_FIELDS: {name: _plain(value) for name, value in fields.items() if value is not None and value != ""}}
-
-
-def fields_of(record: logging.LogRecord) -> Mapping[str, Any]:
-    """Return the fields of a line, with the id of the request that its thread serves."""
-    found: dict[str, Any] = dict(getattr(record, _FIELDS, {}))
-    if (current := current_request_id()) and "request_id" not in found:
-        found["request_id"] = current
-    return found
 
 
 class TextFormatter(logging.Formatter):
@@ -72,17 +55,6 @@ _TAKEN = {"time", "level", "logger", "message", "pid", "traceback"}
 
 def _moment(record: logging.LogRecord) -> str:
     return utc(datetime.fromtimestamp(record.created, UTC))
-
-
-def utc(moment: datetime) -> str:
-    """Return a moment as text, in UTC, with milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return utc(value)
-    return value if isinstance(value, str | int | float | bool | list | dict) else str(value)
 
 
 def _shown(value: Any) -> str:

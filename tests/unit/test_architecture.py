@@ -26,9 +26,9 @@ ROOT = Path(pfcon.__file__).parent
 LAYERS = [
     ["about", "docs_tables"],
     ["reasons"],
-    ["errors", "units", "printing", "network", "compact", "polling", "token_bucket", "workers"],
-    ["models", "background", "service_log", "__init__"],
-    ["files"],
+    ["errors", "units", "printing", "network", "compact", "polling", "token_bucket"],
+    ["models", "service_log", "__init__"],
+    ["files", "background", "workers"],
     ["paths", "command", "settings", "links", "metrics"],
     ["auth", "logins", "os_errors", "archive", "progress", "reservation", "spelling"],
     ["storage", "compute", "records", "orders"],

@@ -80,9 +80,10 @@ def test_every_removal_is_logged_and_complete_at_the_end(
     done = run(storebase, "--remove", "--older-than", "0")
     assert sorted(said(done)) == sorted(
         [
-            f"removed the plugin job {ended.name} without a record (process): 0.0 hours",
-            f"removed the data key-{ended.jid} without a record (storeBase): 3.0 days",  # its job is removed by then
-            f"removed the data key-{data.jid} without a record (storeBase): 3.0 days",
+            f"removed the plugin job {ended.name} without a record (process): 0.0 hours jid={ended.jid} kind=plugin",
+            # Its job is removed by then.
+            f"removed the data key-{ended.jid} without a record (storeBase): 3.0 days jid={ended.jid}",
+            f"removed the data key-{data.jid} without a record (storeBase): 3.0 days jid={data.jid}",
             "removed 3",
         ]
     )

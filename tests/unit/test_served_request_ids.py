@@ -9,8 +9,8 @@ import pytest
 
 from pfcon.front.buffered_socket import BufferedSocket
 from pfcon.front.serving import ServingWorker
-from pfcon.service_log import set_request_id
-from pfcon.service_log.lines import fields_of
+from pfcon.service_log import begin_request
+from pfcon.service_log.fields import fields_of
 
 
 class FailingWorker(ServingWorker):
@@ -32,11 +32,11 @@ def test_a_request_that_fails_early_has_no_other_s_id(caplog: pytest.LogCaptureF
             sock=BufferedSocket(ours),
             client=("192.0.2.1", 1),
         )
-        set_request_id("of-the-last-request")
+        begin_request("of-the-last-request")
         try:
             assert not FailingWorker().serve_in_thread(connection)
         finally:
-            set_request_id("")
+            begin_request("")
         answer = theirs.recv(65536)
     assert b"HTTP/1.1 500 " in answer
     ids = {fields_of(record).get("request_id") for record in caplog.records}

@@ -11,11 +11,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pfcon.compute.about import of_name
 from pfcon.compute.kubernetes.faults import Expired
 from pfcon.compute.kubernetes.spec import JOB_TYPE_LABEL
 from pfcon.compute.kubernetes.views import has_ended
 from pfcon.compute.unreadable import FAULTS, unread
 from pfcon.errors import PfconError
+from pfcon.service_log import working_on
 
 if TYPE_CHECKING:
     from pfcon.compute.kubernetes.client import KubernetesCalls
@@ -183,7 +185,8 @@ class Watcher:
         """Handle the deletion of a pod that has not ended; usually its Job is deleted, too."""
         job = next(iter(self._jobs.of(name)), None)
         if job and job["metadata"]["uid"] not in self._ended and not job["metadata"].get("deletionTimestamp"):
-            self._lose(name)
+            with working_on(of_name(name)):
+                self._lose(name)
 
     def threads(self) -> list[threading.Thread]:
         """Return the running threads that follow Jobs and pods."""

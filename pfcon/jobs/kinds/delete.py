@@ -8,7 +8,7 @@ from typing import Any
 
 from pfcon.background import BackgroundPool
 from pfcon.errors import Conflict, PfconError, StorageFull, Unreachable
-from pfcon.jobs.about import of_record
+from pfcon.jobs.about import of_id, of_record
 from pfcon.jobs.cancelling import Canceller
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
@@ -25,7 +25,6 @@ from pfcon.models import JobId, JobInfo, JobKind, JobSpec, JobStatus, Resources
 from pfcon.progress import Progress, clear_progress
 from pfcon.reasons import Reason, Why, explain
 from pfcon.records import Phase, Record, new_claim
-from pfcon.service_log import about
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +161,8 @@ class DeleteSubmitter:
                 return self._claimer.skip(jid, JobKind.DELETE, DELETE_SKIPPED).info
             return self._begin(jid, active, limits)
         except StorageFull as error:
-            log.warning("job %s: deleting it before that is recorded: %s", jid, error, extra=about(jid=jid))
+            fields = of_id(jid, JobKind.DELETE)
+            log.warning("job %s: deleting it before that is recorded: %s", jid, error, extra=fields)
         for kind in active:
             self._canceller.cancel(jid, kind)
         delete_data(self._context.storebase.job(jid))

@@ -14,7 +14,7 @@ from pfcon.compute.base import ComputeEngine
 from pfcon.errors import Absent, Conflict, Foreign, InvalidFields, PfconError, Refused
 from pfcon.files.removal import NotRemovedError
 from pfcon.files.unreadable import OutputSurvey
-from pfcon.jobs.about import of_name
+from pfcon.jobs.about import of_name, of_record, of_spec
 from pfcon.jobs.claiming import Claimer
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds.base import Conclusion, Kind
@@ -33,7 +33,7 @@ from pfcon.links.missing import none_exists
 from pfcon.models import DataPaths, JobId, JobInfo, JobKind, JobRequest, JobSpec, JobStatus, PluginType, Resources, User
 from pfcon.reasons import Reason, explain
 from pfcon.records import Claimed, Phase, Place, Record, new_claim
-from pfcon.service_log import about, current_request_id
+from pfcon.service_log import current_request_id
 from pfcon.storage.base import Staged, StagingPlan, Upload
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ def seal_outputs(context: JobContext, jid: JobId, spec: JobSpec, survey: OutputS
     try:
         context.storage.seal_outputs(context.storebase.job(jid), spec.outputs, survey)
     except (PfconError, OSError, NotRemovedError) as error:
-        log.warning("job %s: forbidden content remains in its outputs: %s", jid, error, extra=about(jid=jid))
+        log.warning("job %s: forbidden content remains in its outputs: %s", jid, error, extra=of_spec(spec))
         return " ".join(f"forbidden content remains in the outputs: {error}".splitlines())
     return ""
 
@@ -234,7 +234,7 @@ class PluginSubmitter(Submitter):
                 raise
             raise InvalidFields({"input_dirs": f"{self._context.storage.staging_fault}: {error}"}) from error
         for note in staged.notes:
-            log.info("job %s: %s", request.jid, note, extra=about(jid=request.jid))
+            log.info("job %s: %s", request.jid, note, extra=of_record(record))
         return staged
 
     def _make_outputs(self, request: JobRequest, user: User | None) -> None:

@@ -13,12 +13,14 @@ from pfcon.compute.log_copy import number_of_reads
 from pfcon.errors import Absent, DamagedJob, PfconError, Refused, StorageFull, Unreachable
 from pfcon.files.faults import is_full
 from pfcon.files.locks import locked
+from pfcon.jobs.about import of_id, of_record
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.logs.copied_log import CopiedLog
 from pfcon.jobs.logs.store import last_copy
 from pfcon.jobs.ownership import job_matcher
 from pfcon.models import JobId, JobKind
 from pfcon.records import Phase, Record
+from pfcon.service_log import working_on
 from pfcon.token_bucket import TokenBucket
 
 log = logging.getLogger(__name__)
@@ -62,8 +64,10 @@ class LogCopier:
 
     def finish(self, jid: JobId, kind: JobKind) -> None:
         """Copy the whole log of a job that has ended, in the background. What fails is tried again by ``tidy``."""
-        if (jid, kind) not in self._queued:
-            self._queued.add((jid, kind))
+        if (jid, kind) in self._queued:
+            return
+        self._queued.add((jid, kind))
+        with working_on(of_id(jid, kind)):
             try:
                 ENDED.add(f"log of {jid}", lambda: self._finish(jid, kind))
             except RuntimeError as fault:
@@ -72,8 +76,10 @@ class LogCopier:
 
     def go_on(self, record: Record) -> None:
         """Copy what the engine has now, all of it, in the background. No-op while that is being done."""
-        if record.name not in self._store.going_on:
-            self._store.going_on.add(record.name)
+        if record.name in self._store.going_on:
+            return
+        self._store.going_on.add(record.name)
+        with working_on(of_record(record)):
             try:
                 REST.add(f"rest of the log of {record.jid}", lambda: self._go_on(record))
             except RuntimeError as fault:
@@ -151,7 +157,8 @@ class LogCopier:
                     self._away_until = time.monotonic() + AWAY
             level = logging.DEBUG if record.name in self._warned else logging.WARNING
             self._warned.add(record.name)
-            log.log(level, "the log of job %s can't be copied now, and will be later: %s", record.name, error)
+            text = "the log of job %s can't be copied now, and will be later: %s"
+            log.log(level, text, record.name, error, extra=of_record(record))
 
     def copy(self, record: Record, *, seconds: float | None = 10.0, now: bool = False) -> bool:
         """Copy what the engine has of a job's log now. Returns whether the copy has grown.
@@ -160,7 +167,8 @@ class LogCopier:
         if it was copied just before, or many are copied. No-op while the engine does not have the job, for a log in
         files of the engine, and for a complete copy. Raises Unreachable, StorageFull, OSError.
         """
-        with suppress(FileNotFoundError), _full_disks(record):  # the job may be removed meanwhile
+        # The job may be removed meanwhile.
+        with working_on(of_record(record)), suppress(FileNotFoundError), _full_disks(record):
             return not self._is_in_place(record) and self._copy(record, seconds, now=now)
         return False
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from pfcon.background import run_in_background
 from pfcon.errors import PfconError, Unreachable
+from pfcon.jobs.about import of_id
 from pfcon.models import JobId, JobKind
+from pfcon.service_log import working_on
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,8 @@ class Followers:
     def _run(self) -> None:
         while (due := self._next()) is not None:
             jid, kind = due
-            pause = self._copied(jid, kind)
+            with working_on(of_id(jid, kind)):
+                pause = self._copied(jid, kind)
             with self._changed:
                 if followed := self._jobs.get(due):
                     followed.pause = min(LONGEST, followed.pause * 1.5) if pause is None else pause

@@ -23,6 +23,7 @@ from pfcon.files.flags import DIRECTORY
 from pfcon.files.last_change import last_change
 from pfcon.files.small_files import read_small_at
 from pfcon.files.writing import replace_file, replacing_file, write_all
+from pfcon.jobs.about import of_name
 from pfcon.models import JobId, JobKind
 from pfcon.paths import StoreBase
 from pfcon.records import Record
@@ -133,7 +134,7 @@ class LogStore:
                 shutil.rmtree(self._trashed(path), ignore_errors=True)  # the trash is emptied later
             self.note_finished(name)
         except OSError as fault:
-            log.warning("the log of job %s can't be deleted: %s", name, fault)
+            log.warning("the log of job %s can't be deleted: %s", name, fault, extra=of_name(name))
 
     def _trashed(self, path: Path) -> Path:
         """Move a directory to the trash, so that nobody writes to it any more; return where it is."""

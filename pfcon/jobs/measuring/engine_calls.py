@@ -1,13 +1,16 @@
-"""Measures the calls to an engine."""
+"""Measures the calls to an engine, and lets its lines of the log have the job of the call."""
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.errors import Absent, PfconError, Unreachable
+from pfcon.jobs.about import of_name, of_spec
 from pfcon.metrics.instruments import ENGINE_CALLS
+from pfcon.models import JobSpec
+from pfcon.service_log import NO_JOB, working_on
 
 CALLS = ("schedule", "prepare", "info", "logs", "cancel", "remove", "active_jobs", "jobs", "require_answer")
 
@@ -24,7 +27,8 @@ def _measured(engine: str, name: str, call: Callable[..., Any]) -> Callable[...,
     def measured(*args: Any, **kwargs: Any) -> Any:
         begun, outcome = time.monotonic(), "error"
         try:
-            result = call(*args, **kwargs)
+            with working_on(_job_of(*args)):
+                result = call(*args, **kwargs)
             outcome = "ok"
         except PfconError as error:
             outcome = _outcome(error)
@@ -34,6 +38,13 @@ def _measured(engine: str, name: str, call: Callable[..., Any]) -> Callable[...,
         return result
 
     return measured
+
+
+def _job_of(first: object = None, *_: object) -> Mapping[str, Any]:
+    """Return the fields of the job of a call, by its first argument; none if it is about several."""
+    if isinstance(first, JobSpec):
+        return of_spec(first)
+    return of_name(first) if isinstance(first, str) else NO_JOB
 
 
 def _outcome(error: PfconError) -> str:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 
 from pfcon.background import BackgroundPool
 from pfcon.errors import PfconError
-from pfcon.jobs.about import of_job
+from pfcon.jobs.about import of_job, of_record
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.states import JobStates
 from pfcon.jobs.watching.stopping import Stopper
 from pfcon.jobs.watching.watched import WatchedJob
 from pfcon.records import Phase
+from pfcon.service_log import working_on
 from pfcon.token_bucket import TokenBucket
 
 log = logging.getLogger(__name__)
@@ -67,8 +68,9 @@ class Checker:
                 return None
             watched.name = record.name
             text = texts.get(record.name, "")  # older than what the engine is asked now: a later change is noticed
-            info = self._states.watch(record)
-            self._stopper.note_deadline(watched, record, info)
+            with working_on(of_record(record)):
+                info = self._states.watch(record)
+                self._stopper.note_deadline(watched, record, info)
             watched.checked(text, info)
         except PfconError as error:
             self._warn(watched, error)

@@ -13,6 +13,7 @@ from pfcon.jobs.states import JobStates
 from pfcon.jobs.watching.watched import WatchedJob
 from pfcon.models import JobInfo, JobStatus
 from pfcon.records import Phase, Record
+from pfcon.service_log import working_on
 from pfcon.units import MINUTE
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ class Stopper:
                 watched.stop_was_tried()
 
         try:
-            self._stops.add(f"stop {watched.job.jid}", stop)
+            with working_on(of_job(watched.job)):
+                self._stops.add(f"stop {watched.job.jid}", stop)
         except RuntimeError:  # no thread can be started now
             watched.stop_was_tried()
 

@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from pfcon.service_log import accepted_or_new
+from pfcon.service_log.fields import fields_of
 from pfcon.service_log.limited import BURST, RATE, LimitedLog
-from pfcon.service_log.lines import fields_of
 from pfcon.testing.waiting import eventually
 
 

@@ -2,24 +2,15 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from logging.handlers import BufferingHandler
 
 import pytest
 
-from pfcon.service_log import set_request_id, write
+from pfcon.service_log import begin_request, write
 from pfcon.service_log.lines import LONGEST, JsonFormatter, TextFormatter
 
 log = logging.getLogger("pfcon.test")
-
-
-@pytest.fixture(autouse=True)
-def no_request() -> Iterator[None]:
-    """No request at the beginning and the end of a test."""
-    set_request_id("")
-    yield
-    set_request_id("")
 
 
 def text_of(caplog: pytest.LogCaptureFixture) -> str:
@@ -94,7 +85,7 @@ def test_json_lines_are_objects(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_all_lines_of_a_request_have_its_id(caplog: pytest.LogCaptureFixture) -> None:
     """Also those that know nothing of it; a line's own id counts more."""
-    set_request_id("r-1")
+    begin_request("r-1")
     with caplog.at_level(logging.INFO):
         log.warning("an engine is slow")
         write(log, logging.INFO, "job", request_id="r-0")
