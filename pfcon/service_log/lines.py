@@ -11,9 +11,7 @@ from pfcon.service_log.request_id import current_request_id
 
 _FIELDS = "pfcon_fields"  # the attribute of a LogRecord
 _BARE = re.compile(r"[^\s\"=\\]+")
-_TOKEN = re.compile(
-    r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}", re.ASCII
-)  # RFC 7519: two JSON objects and a signature, in base64
+_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}", re.ASCII)  # two JSON objects and a signature (RFC 7519)
 LONGEST = 4000  # characters of a value in a text line
 
 
