@@ -53,7 +53,7 @@ class JobView {
             this.show(job, records);
         } catch (error) {
             if (this.signal.aborted) return;
-            if (error.status === 404) this.showAbsent();
+            if ([400, 404].includes(error.status)) this.showAbsent(); // 400: no job can have such an id
             else announce(error.message);
         }
     }
