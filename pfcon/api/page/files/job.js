@@ -93,7 +93,7 @@ class JobView {
         const states = records.map((record) => `${attemptOf(record)} ${record.status} ${record.finished}`).join();
         if (states !== this.states) {
             this.states = states;
-            this.actions.replaceChildren(...actionsOf(this.jid, records, () => this.read()));
+            this.actions.replaceChildren(...actionsOf(this.jid, records, () => this.read(), this.signal));
             if (hadFocus) (this.actions.lastChild ?? this.title).focus();
         }
         this.showSections(job, before);
