@@ -35,7 +35,9 @@ def explain(fault: BaseException) -> ConnectionFailed:
         return ConnectionFailed("no answer in time", may_have_arrived=True)
     if any(isinstance(cause, ConnectionError | HTTPException) for cause in causes):
         return ConnectionFailed("the connection broke", may_have_arrived=True)
-    return ConnectionFailed("no answer", may_have_arrived=True)
+    of_tls = [cause.reason for cause in causes if isinstance(cause, ssl.SSLError) and cause.reason]
+    reason = f"TLS failed ({of_tls[0].replace('_', ' ').lower()})" if of_tls else "no answer"  # as of a plain HTTP port
+    return ConnectionFailed(reason, may_have_arrived=True)
 
 
 def _causes(fault: BaseException) -> list[BaseException]:

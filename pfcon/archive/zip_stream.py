@@ -22,19 +22,24 @@ _PACKED_SUFFIXES = (  # .h5 and .dcm may be packed or not: the probe finds out
 
 
 def zip_chunks(
-    root: Path, below: str = "", spill_dir: str | None = None, on_read: Callable[[int], None] = lambda _: None
+    root: Path,
+    below: str = "",
+    spill_dir: str | None = None,
+    on_read: Callable[[int], None] = lambda _: None,
+    *,
+    pack: bool = True,
 ) -> Iterator[bytes]:
     """Yield a zip of the regular files below ``root``, in chunks of about 256 KiB; the first one immediately.
 
     ``pfcon.files.walk.FileWalk`` defines which files. A file is read up to the size that it has when it is opened.
     Names that are not UTF-8 are written with ``\\xNN`` escapes. A central directory of more than 1 MiB is kept in an
     unnamed file in ``spill_dir``, or in the directory for temporary files. on_read: called with the number of bytes of
-    each read of a file.
+    each read of a file. pack: False stores all files uncompressed.
 
     Raises Absent immediately if the directory is missing. The iterator raises UnreadableTreeError, which names the
     file, if a file can't be read: a zip that reaches its end is complete. Closing it early releases all resources.
     """
-    chunks = _Zip(FileWalk(root, below), spill_dir, on_read).chunks()
+    chunks = _Zip(FileWalk(root, below), spill_dir, on_read, pack=pack).chunks()
     next(chunks)  # from now on, close() runs the generator's clean-up
     return chunks
 
@@ -42,8 +47,9 @@ def zip_chunks(
 class _Zip:
     """A zip that is being written."""
 
-    def __init__(self, walk: FileWalk, spill_dir: str | None, on_read: Callable[[int], None]) -> None:
+    def __init__(self, walk: FileWalk, spill_dir: str | None, on_read: Callable[[int], None], *, pack: bool) -> None:
         self.walk = walk
+        self.pack = pack
         self.on_read = on_read
         self.spill_dir = spill_dir
         self.waiting: list[bytes] = []
@@ -106,7 +112,7 @@ class _Zip:
         item.size = item.packed = len(data)
         self.on_read(item.size)
         item.crc = CODEC.crc32(data)
-        if _may_shrink(item.name, data):
+        if self.pack and _may_shrink(item.name, data):
             packed = CODEC.deflate(data)
             if len(packed) < len(data) * _WORTH:
                 data = packed
@@ -117,7 +123,7 @@ class _Zip:
     def _large(self, fd: int, item: Item) -> Iterator[bytes]:
         left, size = item.size, 0
         block = os.read(fd, BLOCK)
-        item.method = DEFLATED if _may_shrink(item.name, block) else STORED
+        item.method = DEFLATED if self.pack and _may_shrink(item.name, block) else STORED
         deflater = CODEC.deflater() if item.method == DEFLATED else None
         yield item.local()
         while block:

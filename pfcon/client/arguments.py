@@ -14,6 +14,7 @@ from pfcon.models import JobId, JobKind, JobStatus
 
 LISTED = 100  # jobs that ``pfcon jobs`` lists, if not told otherwise
 CPU, MEMORY = 1000, 1000  # millicores, MiB
+_MOST = 2**31 - 1  # of a number
 WHERE = """\
 It asks the service at PFCON_URL as PFCON_USER with PFCON_PASSWORD, of the environment or of the file
 ~/.config/pfcon/config.toml: see docs/command-line.md. The exit status is 0, 1 if it has failed, or 2 if the words or
@@ -145,12 +146,16 @@ def _add_run(commands: Any) -> None:
     run.add_argument(
         "--inputs",
         metavar="DIR",
-        type=Path,
+        type=_directory,
         help="the files of this directory are the inputs, without symbolic links; a job without it is of type fs: it "
         "gets the directory of the outputs only",
     )
     run.add_argument(
-        "--outputs", metavar="DIR", type=Path, required=True, help="where the outputs go: a new or an empty directory"
+        "--outputs",
+        metavar="DIR",
+        type=_directory,
+        required=True,
+        help="where the outputs go: a new or an empty directory",
     )
     run.add_argument(
         "--env",
@@ -180,6 +185,13 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may have no entry for its user
         return f"uid-{os.getuid()}"
+
+
+def _directory(text: str) -> Path:
+    """Path("") is the current directory, all of which a script with an unset variable would send."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty; the current directory is .")
+    return Path(text)
 
 
 def _jid(text: str) -> str:
@@ -215,8 +227,8 @@ class _Several:
 
 def _number(least: int) -> Any:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and least <= int(text) < 2**31):
-            raise argparse.ArgumentTypeError(f"must be a whole number from {least}, got {text!r}")
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= _MOST):
+            raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {_MOST}, got {text!r}")
         return int(text)
 
     return parse

@@ -134,8 +134,8 @@ def _require_private(path: Path, mode: int) -> None:
 
 
 def _read_secret(path: Path, secret: str) -> str:
-    place = path.parent / Path(secret).expanduser()
-    with suppress(OSError):  # told below
+    place = path.parent / os.path.expanduser(secret)
+    with suppress(OSError, ValueError):  # told below; ValueError: NUL
         _require_private(place, place.stat().st_mode)
     name = {_PASSWORD.file_name or "": str(place)}
     found = collect(name, (_PASSWORD,))

@@ -25,6 +25,7 @@ NO_ZIPS = (
     "this service takes inputs from users' files (its storage is {storage}), not from a zip: pfcon run can't give it "
     "a directory. Use a service without PFCON_INNETWORK, or run the job through ChRIS"
 )
+_TOO_LARGE = 413
 _MAY_RUN = "pfcon: job {jid} may still run{why}; pfcon logs -f {jid} follows it, pfcon cancel {jid} cancels it"
 _KEPT = "pfcon: job {jid} is kept{why}; its outputs are a zip at {url}jobs/{jid}/file/, pfcon rm {jid} removes it"
 _LEFT = "pfcon: job {jid} may be left on the service; its outputs are in {outputs}, pfcon rm {jid} removes it"
@@ -135,7 +136,13 @@ class _Run:
                 return form.blocks(self._progress.add)
 
             self._posted = True
-            self._connection.post("jobs/", body, form.content_type, FOLLOWING)
+            try:
+                self._connection.post("jobs/", body, form.content_type, FOLLOWING)
+            except Answered as refusal:
+                if refusal.status != _TOO_LARGE or not form.store_instead():
+                    raise
+                self._note("the service refuses a zip that unpacks to so much more; sending it uncompressed")
+                self._connection.post("jobs/", body, form.content_type, FOLLOWING)
 
     def _follow(self) -> Compute:
         told, compute = "", dict[str, Any]()

@@ -15,6 +15,8 @@ from pfcon.errors import Absent
 from pfcon.files.descent import UnreadableTreeError
 from pfcon.models import LINK_SUFFIX, JobId
 
+_RATIO = 50  # bytes of inputs for one of the zip, beyond which PFCON_MAX_RATIO may be why the service refuses it
+
 Fields = Sequence[tuple[str, str]]
 
 
@@ -22,10 +24,14 @@ class Form:
     """A form whose last field is the zip of a directory's files; an empty zip without a directory.
 
     Memory does not grow with the size of the inputs. Symbolic links are not followed, and not in the zip.
+
+    read, sent: bytes of the inputs and of the body, of the last time that it was sent.
     """
 
     def __init__(self, fields: Fields, inputs: Path | None) -> None:
         self._fields, self._inputs = fields, inputs
+        self._pack = True
+        self.read = self.sent = 0
         self._boundary = uuid.uuid4().hex
 
     @property
@@ -33,15 +39,31 @@ class Form:
         """The Content-Type of the body."""
         return f"multipart/form-data; boundary={self._boundary}"
 
+    def store_instead(self) -> bool:
+        """Return whether the service may have taken the zip for a bomb. The next one is stored uncompressed then."""
+        was_packed, self._pack = self._pack, self._pack and self.read < _RATIO * self.sent
+        return was_packed and not self._pack
+
     def blocks(self, on_read: Callable[[int], None]) -> Iterator[bytes]:
         """Yield the body. on_read: called with the number of bytes of each read of an input. Raises ClientError."""
+        self.read = self.sent = 0
+
+        def count(nbytes: int) -> None:
+            self.read += nbytes
+            on_read(nbytes)
+
+        for block in self._blocks(count):
+            self.sent += len(block)
+            yield block
+
+    def _blocks(self, on_read: Callable[[int], None]) -> Iterator[bytes]:
         head = "".join(self._part(f'name="{name}"') + f"{value}\r\n" for name, value in self._fields)
         yield (head + self._part('name="data_file"; filename="inputs.zip"')).encode("utf-8", "surrogateescape")
         if self._inputs is None:
             yield end_records(0, 0, 0)
         else:
             try:
-                yield from zip_chunks(self._inputs, on_read=on_read)
+                yield from zip_chunks(self._inputs, on_read=on_read, pack=self._pack)
             except (Absent, OSError, UnreadableTreeError) as fault:
                 raise ClientError(f"the inputs in {self._inputs} can't be read: {fault}") from fault
         yield f"\r\n--{self._boundary}--\r\n".encode()

@@ -9,6 +9,7 @@ from typing import Any
 from pfcon.service_log.fields import about, fields_of, utc
 
 _BARE = re.compile(r"[^\s\"=\\]+")
+_TOKEN = re.compile(r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}", re.ASCII)  # two JSON objects and a signature (RFC 7519)
 LONGEST = 4000  # characters of a value in a text line
 
 
@@ -29,7 +30,7 @@ class TextFormatter(logging.Formatter):
         pairs = "".join(f" {name}={_shown(value)}" for name, value in fields_of(record).items())
         line = f"{_moment(record)} {record.levelname} {record.name}: {_one_line(record.getMessage())}{pairs}"
         trace = _traceback(self, record).split("\n") if record.exc_info or record.stack_info else []
-        return "\n".join([line, *(f"    {_one_line(text)}" for text in trace)])
+        return _without_tokens("\n".join([line, *(f"    {_one_line(text)}" for text in trace)]))
 
 
 class JsonFormatter(logging.Formatter):
@@ -47,7 +48,7 @@ class JsonFormatter(logging.Formatter):
         }
         if trace := _traceback(self, record):
             line["traceback"] = trace
-        return json.dumps(line, default=str)
+        return _without_tokens(json.dumps(line, default=str))
 
 
 _TAKEN = {"time", "level", "logger", "message", "pid", "traceback"}
@@ -74,6 +75,11 @@ def _one_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def _without_tokens(line: str) -> str:
+    """Return the line without tokens of clients: it may be where none belongs, as in a path or an agent."""
+    return _TOKEN.sub("[token]", line)
 
 
 def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:

@@ -138,6 +138,7 @@ def url() -> Kind[str]:
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.port == 0:
             raise ValueError
+        parts.hostname.encode("idna")  # urllib3 does, and raises an error of its own: an empty label, or a long one
         return value
 
     return Kind("an http:// or https:// URL without a user name or password in it", parse)

@@ -1,5 +1,6 @@
 """Variable: the declaration of a setting. Values: what was parsed of all settings. No I/O."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +12,7 @@ T = TypeVar("T")
 
 FILE_SUFFIX = "_FILE"
 _SHOWN_CHARACTERS = 80
+_USER_INFO = re.compile(r"(?<=//).*@")  # of a URL, with a password; refused, but maybe given
 
 
 class Mode(StrEnum):
@@ -66,7 +68,8 @@ class Variable(Generic[T]):
     def _shown(self, got: str) -> str:
         if self.secret:
             return f"a value of {len(got)} characters"
-        return repr(got if len(got) <= _SHOWN_CHARACTERS else got[: _SHOWN_CHARACTERS - 1] + "…")
+        known = _USER_INFO.sub("…@", got)
+        return repr(known if len(known) <= _SHOWN_CHARACTERS else known[: _SHOWN_CHARACTERS - 1] + "…")
 
 
 @dataclass(frozen=True)

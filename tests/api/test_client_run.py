@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from support.client_shell import PLUGIN, Shell, is_recorded
-from support.live import COPY_ALL, Api, new_jid
+from support.live import COPY_ALL, Api, LiveServer, new_jid
 
+from pfcon.archive.contents import RATIO_FROM
 from pfcon.testing.waiting import PATIENCE
 
 
@@ -71,8 +72,11 @@ def test_run_shows_a_progress_bar_on_a_terminal(shell: Shell, tmp_path: Path) ->
         (("run", "any", "--outputs", "{tmp}", "--", "true"), "is not empty"),
         (("run", "any", "--inputs", "{tmp}/absent", "--outputs", "{tmp}/out", "--", "true"), "is no directory"),
         (("run", "any", "--", "true"), "--outputs"),
+        (("run", "any", "--outputs", "", "--", "true"), "must not be empty"),
+        (("run", "any", "--inputs", "", "--outputs", "{tmp}/out", "--", "true"), "must not be empty"),
         (("run", "any", "--outputs", "{tmp}/out", "--env", "x", "--", "true"), "NAME=VALUE"),
         (("jobs", "--status", "done"), "must be of notStarted"),
+        (("jobs", "--limit", "3000000000"), "from 1 to 2147483647"),
         (("jobs", "--since", "yesterday"), "must be a time in ISO 8601"),
         (("jobs", "--until", ""), "must be a time in ISO 8601"),
         (("show", "a/../b"), "must be letters"),
@@ -95,6 +99,19 @@ def test_inputs_above_the_limit_of_the_service_are_refused_with_the_limit(shell:
     done = shell("run", "any", *words)
     assert done.returncode == 1
     assert "PFCON_MAX_UPLOAD_BYTES" in done.stderr
+
+
+def test_inputs_that_shrink_too_much_for_the_service_are_sent_as_they_are(tmp_path: Path) -> None:
+    """As masks, which are nearly all zeros: their zip looks like a bomb, but the user has no zip to change."""
+    for name in ("in", "storeBase"):
+        (tmp_path / name).mkdir()
+    with (tmp_path / "in" / "mask.nii").open("wb") as file:
+        file.truncate(RATIO_FROM + (1 << 20))
+    words = ("--inputs", str(tmp_path / "in"), "--outputs", str(tmp_path / "out"), *PLUGIN, 'stat -c %s "$0/mask.nii"')
+    with LiveServer(tmp_path / "storeBase", {"PFCON_MAX_UPLOAD_BYTES": "1 GiB"}) as server:
+        done = Shell(server.url.removesuffix("api/v1/"))("run", "any", *words)
+    assert (done.returncode, done.stdout) == (0, f"{RATIO_FROM + (1 << 20)}\n"), done.stderr
+    assert done.stderr.count("sending it uncompressed") == 1
 
 
 def test_a_jid_in_use_is_refused_and_its_job_is_left_alone(shell: Shell, tmp_path: Path, running: str) -> None:

@@ -80,6 +80,31 @@ def test_a_job_that_was_posted_again_while_one_is_asked_is_kept(tab: Tab, api: A
     assert [record["status"] for record in records(api, jid)] in (["started"], ["notStarted"])
 
 
+def test_a_job_that_was_posted_again_while_one_is_asked_is_not_cancelled(tab: Tab, api: Api, jid: str) -> None:
+    assert api.submit(jid, "sleep 600", ZIP).status_code == 201
+    tab.log_in(f"#/jobs/{jid}")
+    tab.page.get_by_role("button", name="Cancel…").click()
+    api.delete(f"jobs/{jid}/")
+    assert api.submit(jid, "sleep 601", ZIP).status_code == 201
+    tab.page.get_by_role("button", name="Cancel the job").click()
+    expect(tab.page.get_by_text("submitted again meanwhile. Nothing is cancelled.")).to_be_visible()
+    assert [record["reason"] for record in records(api, jid)] == [""]
+
+
+@pytest.mark.parametrize("leave", ["history.back()", "document.getElementById('logout').click()"])
+def test_a_question_goes_with_its_view(tab: Tab, api: Api, jid: str, leave: str) -> None:
+    """Over another view, or the login, it would hold the whole page; a session may end while it is there."""
+    assert api.submit(jid, "true", ZIP).status_code == 201
+    api.wait(jid)
+    tab.at_home()
+    tab.page.get_by_role("link", name=jid).click()
+    dialog = asked(tab, jid)
+    expect(dialog).to_be_visible()
+    tab.page.evaluate(leave)
+    expect(dialog).to_be_hidden()
+    assert records(api, jid)
+
+
 def test_a_deletion_leaves_the_view_of_another_job(tab: Tab, api: Api, jid: str) -> None:
     """Whose id begins with that of the deleted one: while the service is slow, the user has gone to it."""
     other = f"{jid}0"

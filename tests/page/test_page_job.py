@@ -127,9 +127,13 @@ def test_the_timeline_has_all_jobs_of_an_id(tab: Tab, api: Api, jid: str) -> Non
     api.delete(f"deletejobs/{jid}/")
 
 
-def test_a_job_that_there_is_not_is_told(tab: Tab) -> None:
-    tab.log_in(f"#/jobs/{new_jid()}")
+@pytest.mark.parametrize("jid", ["there-is-none", "chris-jid-7, ", "%", "%3Cscript%3E"])
+def test_a_job_that_there_is_not_is_told(tab: Tab, jid: str) -> None:
+    """Also with an id that no job can have, as one that was copied with the comma after it."""
+    tab.refusals |= {400}
+    tab.log_in(f"#/jobs/{jid}")
     expect(tab.page.get_by_text("There is no job with this id.")).to_be_visible()
+    expect(tab.page.get_by_role("heading", name="Timeline")).to_be_hidden()
 
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"

@@ -110,6 +110,16 @@ def test_a_filter_may_have_question_marks(tab: Tab) -> None:
     expect(tab.page.get_by_label("Text")).to_have_value("why?what")
 
 
+def test_a_filter_that_the_service_refuses_is_told_as_long_as_it_is_there(tab: Tab) -> None:
+    """The address may be an old bookmark, or cut off."""
+    tab.refusals |= {400}
+    tab.log_in("#/jobs?status=done")
+    told = tab.page.locator(".empty").get_by_text("must be one or several of")
+    expect(told).to_be_visible()
+    tab.page.get_by_role("button", name="Clear").click()
+    expect(told).to_be_hidden()
+
+
 def test_a_screen_reader_is_told_of_changes_alone(tab: Tab) -> None:
     """Not each time that the service is asked whether it works."""
     tab.page.clock.install()

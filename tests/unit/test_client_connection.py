@@ -196,3 +196,10 @@ def test_an_answer_that_is_cut_off_is_told(script: Script, connect: Callable[[],
     script.answers = [(200, {"Content-Length": "100"}, b"half")]
     with pytest.raises(ServiceAway, match="was cut off"):
         list(connect().blocks("jobs/j/file/", 10))
+
+
+def test_an_https_address_of_a_service_without_tls_is_told_as_such(script: Script) -> None:
+    """It is one letter too many, and "no answer" would lead to the network."""
+    login = Login(script.url.replace("http://", "https://"), "anna", "secret")
+    with pytest.raises(ServiceAway, match=r"TLS failed \(.+\)"):
+        Connection(login).get("jobs/")

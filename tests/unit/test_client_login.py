@@ -102,6 +102,23 @@ def test_a_wrong_url_of_the_environment_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "url", ["http://anna:blue-Whale.77x@host", "ftp://anna:blue-Whale.77x/@host", "//a:blue-Whale.77x@"]
+)
+def test_a_password_in_a_url_is_not_shown(tmp_path: Path, url: str) -> None:
+    """CI systems keep what a command prints."""
+    text = fault(environ(tmp_path, others={**ENVIRON, "PFCON_URL": url}))
+    assert "PFCON_URL: got '" in text
+    assert "Whale" not in text
+
+
+@pytest.mark.parametrize("name", ["se\\u0000cret", "~nobody-has-this-name/secret"])
+def test_a_path_that_no_file_can_have_is_a_wrong_file_of_a_password(tmp_path: Path, name: str) -> None:
+    text = fault(environ(tmp_path, f'url = "{URL}"\nuser = "anna"\npassword_file = "{name}"\n'))
+    assert "password_file: " in text
+    assert "can't be used" in text
+
+
+@pytest.mark.parametrize(
     ("bind", "url"),
     [
         ("0.0.0.0:5006", "http://127.0.0.1:5006/api/v1/"),

@@ -174,3 +174,25 @@ def test_which_process_watches_the_jobs_is_no_warning(storebase: StoreBase, lead
     watch = cast(Watch, SimpleNamespace(keeper_silence=0.0, patience=15.0, leads=leads))
     told = make_readiness(context, watch).states(["keeper"])["keeper"]
     assert (told.ok, told.message) == (True, f"the jobs are watched, by {who} process of the service")
+
+
+def test_records_whose_file_was_removed_or_replaced_do_not_work(storebase: StoreBase) -> None:
+    """SQLite goes on with a file that has no name: all that is written to it ends with the process."""
+    context = make_context(load({**PROCESS, "STOREBASE_MOUNT": str(storebase.root)}), storebase)
+
+    def look() -> tuple[str, bool]:
+        states, traffic = traffic_states(make_readiness(context, cast(Watch, SimpleNamespace())))
+        return states["records"].message, traffic
+
+    assert look()[0] == "the database answers"
+    (path,) = storebase.private.rglob("records.db")
+    away = path.with_name("away")
+    path.rename(away)
+    for replaced in (False, True):
+        if replaced:
+            path.touch()
+        message, traffic = look()
+        assert f"{path} is not the file that this process has opened" in message
+        assert not traffic
+    away.replace(path)
+    assert look()[0] == "the database answers"

@@ -98,7 +98,7 @@ def test_urls_are_http_and_hold_no_credentials() -> None:
         "http://host:99999",
         "http://[::1",
     )
-    refuses(kinds.url(), "http://ho st", "http://host:0", "http://host\n")
+    refuses(kinds.url(), "http://ho st", "http://host:0", "http://host\n", "http://a..b", f"http://{'a' * 64}")
 
 
 def test_databases_are_sqlite_files_or_postgresql() -> None:

@@ -43,6 +43,7 @@ def traffic_states(readiness: Readiness) -> tuple[dict[str, PartState], bool]:
 
 def _records(context: JobContext) -> str:
     """Read, and require that this process could write lately: it renews its lease all the time."""
+    context.journal.database.require_own_file()  # first: the words of SQLite about another file say nothing
     context.journal.get(_NOBODY, JobKind.PLUGIN)
     written = context.journal.leased_at
     if written is not None and (seconds := time.monotonic() - written) > LEASE:

@@ -45,5 +45,5 @@ def test_the_number_is_told_although_no_further_line_comes(caplog: pytest.LogCap
     with caplog.at_level(logging.INFO):
         for _ in range(int(BURST) + 7):
             limited.write(logging.INFO, "request refused")
-        assert eventually(lambda: len(caplog.records) == BURST + 1)
-    assert fields_of(caplog.records[-1]) == {"not_logged": 7}
+        # A busy machine may need more than one line for them.
+        assert eventually(lambda: sum(fields_of(line).get("not_logged", 0) for line in [*caplog.records]) == 7)

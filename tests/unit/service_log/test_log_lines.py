@@ -7,8 +7,10 @@ from logging.handlers import BufferingHandler
 
 import pytest
 
-from pfcon.service_log import begin_request, write
+from pfcon.auth import issue_token
+from pfcon.service_log import about, begin_request, write
 from pfcon.service_log.lines import LONGEST, JsonFormatter, TextFormatter
+from pfcon.settings.service import AuthSettings
 
 log = logging.getLogger("pfcon.test")
 
@@ -91,3 +93,16 @@ def test_all_lines_of_a_request_have_its_id(caplog: pytest.LogCaptureFixture) ->
         write(log, logging.INFO, "job", request_id="r-0")
     formatted = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
     assert [line["request_id"] for line in formatted] == ["r-1", "r-0"]
+
+
+def test_no_line_has_the_token_of_a_client(caplog: pytest.LogCaptureFixture) -> None:
+    """Who can read the log must not be able to use the service: a client may send its token where none belongs."""
+    token = issue_token(AuthSettings(user="cube", password="a good password", secret_key="k" * 64))
+    try:
+        raise ValueError(f"it is {token}")
+    except ValueError:
+        log.exception("the path /api/v1/jobs/%s/", token, extra=about(agent=f"curl {token}", words=[token]))
+    for line in (text_of(caplog), JsonFormatter().format(caplog.records[-1])):
+        assert token.rpartition(".")[2] not in line
+        assert line.count("[token]") == 4
+        assert "/api/v1/jobs/[token]/" in line

@@ -8,13 +8,13 @@ const LISTS = { plugin: "pluginjobs", copy: "copyjobs", upload: "uploadjobs" }; 
 
 const WAIT = 5_000; // milliseconds
 
-/** Return the buttons for what can be done with a jid. records: of all its kinds. onDone: called after a change. */
-export function actionsOf(jid, records, onDone) {
+/** Return the buttons for what can be done with a jid. records: of all its kinds. onDone: called after a change. signal: of the view. */
+export function actionsOf(jid, records, onDone, signal) {
     const running = records.filter((record) => !isFinal(record) && record.kind in LISTS);
     const buttons = [];
-    if (running.length) buttons.push(button("Cancel", "", () => cancel(jid, running, onDone)));
+    if (running.length) buttons.push(button("Cancel", "", () => cancel(jid, running, onDone, signal)));
     if (records.some((record) => record.kind === "plugin")) {
-        buttons.push(button("Delete", "danger", () => remove(jid, records)));
+        buttons.push(button("Delete", "danger", () => remove(jid, records, signal)));
     }
     return buttons;
 }
@@ -29,10 +29,16 @@ function button(word, style, call) {
     return el("button", { type: "button", class: style, onclick }, `${word}…`);
 }
 
-async function cancel(jid, running, onDone) {
+/** Cancel jobs of a jid. running: those that the user has seen: jobs that were posted since go on. */
+async function cancel(jid, running, onDone, signal) {
     const text = "It is stopped. Its record, its log and the outputs that it has written so far are kept.";
-    if (!(await confirmed(`Cancel job ${jid}?`, text, "Cancel the job", "Let it run"))) return;
+    if (!(await confirmed(`Cancel job ${jid}?`, text, "Cancel the job", "Let it run", signal))) return;
     try {
+        const found = await recordsOf(jid);
+        if (!running.every((job) => found.some((other) => isSame(job, other)))) {
+            announce(`Job ${jid} was deleted or submitted again meanwhile. Nothing is cancelled.`);
+            return;
+        }
         for (const { kind } of running) await request("POST", jobPath(LISTS[kind], jid, "cancel/"));
         announce(`Job ${jid} is being cancelled.`);
     } catch (error) {
@@ -42,14 +48,13 @@ async function cancel(jid, running, onDone) {
 }
 
 /** Delete the jobs of a jid. records: those that the user has seen: jobs that were posted since are kept. */
-async function remove(jid, records) {
+async function remove(jid, records, signal) {
     const text = await consequences(jid, records);
-    if (!(await confirmed(`Delete job ${jid}?`, text, "Delete the job", "Keep it"))) return;
+    if (!(await confirmed(`Delete job ${jid}?`, text, "Delete the job", "Keep it", signal))) return;
     announce(`Job ${jid} is being deleted…`);
     try {
         const found = await recordsOf(jid);
-        const others = found.some((job) => !records.some(({ kind, created }) => kind === job.kind && created === job.created));
-        if (others) {
+        if (found.some((job) => !records.some((other) => isSame(job, other)))) {
             announce(`Job ${jid} was submitted again meanwhile. Nothing is deleted.`);
             return;
         }
@@ -60,6 +65,10 @@ async function remove(jid, records) {
     } catch (error) {
         announce(`Job ${jid} can't be deleted: ${error.message}`);
     }
+}
+
+function isSame(job, other) {
+    return job.kind === other.kind && job.created === other.created;
 }
 
 async function recordsOf(jid) {
@@ -91,8 +100,9 @@ async function placeOfOutputs(jid) {
     }
 }
 
-/** Ask the user; return whether the answer is yes. Escape and the first button are no. */
-function confirmed(question, text, yes, no) {
+/** Ask the user; return whether the answer is yes. Escape, the first button, and leaving the view are no. */
+function confirmed(question, text, yes, no, signal) {
+    if (signal.aborted) return false;
     return new Promise((resolve) => {
         const dialog = el("dialog", { "aria-labelledby": "question", "aria-describedby": "consequence" },
             el("form", { method: "dialog" },
@@ -107,5 +117,6 @@ function confirmed(question, text, yes, no) {
         });
         document.body.append(dialog);
         dialog.showModal();
+        signal.addEventListener("abort", () => dialog.close());
     });
 }

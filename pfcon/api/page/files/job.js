@@ -53,7 +53,7 @@ class JobView {
             this.show(job, records);
         } catch (error) {
             if (this.signal.aborted) return;
-            if (error.status === 404) this.showAbsent();
+            if ([400, 404].includes(error.status)) this.showAbsent(); // 400: no job can have such an id
             else announce(error.message);
         }
     }
@@ -98,7 +98,7 @@ class JobView {
         const states = records.map((record) => `${attemptOf(record)} ${record.status} ${record.finished}`).join();
         if (states !== this.states) {
             this.states = states;
-            this.actions.replaceChildren(...actionsOf(this.jid, records, () => this.read()));
+            this.actions.replaceChildren(...actionsOf(this.jid, records, () => this.read(), this.signal));
             if (hadFocus) (this.actions.lastChild ?? this.title).focus();
         }
         this.showSections(job, before);

@@ -52,7 +52,10 @@ export function showJobs(main, filter, live, signal) {
         } catch (error) {
             if (signal.aborted) return;
             announce(error.message);
-            if (!store.jobs.length) shown.textContent = "";
+            if (store.jobs.length) return;
+            shown.textContent = "";
+            empty.hidden = false;
+            empty.textContent = error.message;
         }
     }
     function load() {
