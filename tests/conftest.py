@@ -44,10 +44,13 @@ class FailuresAtOnce:
 def pytest_configure(config: pytest.Config) -> None:
     """Say what is wrong where pfcon was installed before it had a plugin, rather than fail in each test.
 
-    A shell that runs the tests in the background ignores SIGINT, for all that they start, too: tests send it.
+    A shell that runs the tests in the background ignores SIGINT, and nohup SIGHUP, for all that they start, too. Tests
+    send both.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)  # what is started has the default action (execve(2))
     if not config.pluginmanager.has_plugin("pfcon"):
         raise pytest.UsageError("pytest does not find the plugin of pfcon: install pfcon again, as tests/run.sh does")
     terminal = config.pluginmanager.get_plugin("terminalreporter")

@@ -85,7 +85,6 @@ def test_an_engine_that_is_away_shows(start_server: StartServer, engine: str, tm
 @pytest.mark.engine("swift")
 def test_a_store_that_is_away_shows(start_server: StartServer, store_server: ObjectServer) -> None:
     """Copy jobs would wait for it."""
-    store_server.start()
     user, _, _ = SWIFT_USER.partition("=")
     swift = {"SWIFT_AUTH_URL": store_server.auth_url, "SWIFT_USERNAME": user, "SWIFT_KEY": SWIFT_KEY}
     server = start_server(STORAGE_ENV="swift", PFCON_INNETWORK="true", SWIFT_CONTAINER_NAME="users", **swift)

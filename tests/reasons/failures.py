@@ -117,7 +117,7 @@ PROGRAMS = (
         Reason.SIGNAL,
         r"exit code 143: the program was ended by signal SIGTERM, or returned this code itself",
     ),
-    _ran("cancelled", "sleep 600", Reason.CANCELLED, r"cancelled", cancel=True),
+    _ran("cancelled", "sleep 600", Reason.CANCELLED, r"cancelled", cancel=True, late=frozenset({"kubernetes"})),
     _ran(
         "time limit",
         "sleep 600",

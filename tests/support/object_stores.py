@@ -135,6 +135,7 @@ class ObjectServer:
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        assert self._process is None, "it runs already"
         with (self._root / "server.log").open("a") as log:
             self._process = subprocess.Popen(
                 [
