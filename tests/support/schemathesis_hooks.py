@@ -52,9 +52,8 @@ def before_load_schema(context: Any, raw_schema: Any) -> None:
 
 @schemathesis.hook
 def filter_body(context: Any, body: Any) -> bool:
-    """Leave out forms with a value that is no list and no text: ``before_call`` would make it a list, maybe a right one.
-
-    Only forms of hypothesis are asked for, not those that cover each constraint.
+    """Leave out forms with a value that is no list and no text, which ``before_call`` would make a list, maybe a right
+    one. Only forms of hypothesis are asked for, not those that cover each constraint.
     """
     return not isinstance(body, dict) or all(isinstance(body[name], list | str) for name in LISTS & body.keys())
 
