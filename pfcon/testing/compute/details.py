@@ -84,7 +84,7 @@ def test_the_start_of_a_job_is_the_same_later_and_after_its_end(compute: Harness
 
 
 def test_a_job_is_placed_between_its_submission_and_its_start(compute: Harness) -> None:
-    """Or the engine does not tell; what it has told does not change."""
+    """Or the engine does not tell, maybe not any more after the end; what it has told does not change."""
     before = datetime.now(UTC)
     spec = compute.start_lasting()
     running = wait_for_start(compute, spec).details
@@ -95,7 +95,7 @@ def test_a_job_is_placed_between_its_submission_and_its_start(compute: Harness) 
     assert placed.utcoffset() == timedelta(0)
     assert before - CLOCKS < placed <= running.started_at
     compute.engine.cancel(spec.name)
-    assert compute.wait(spec.name).details.placed_at == placed
+    assert compute.wait(spec.name).details.placed_at in (None, placed)  # a kubelet 1.20 drops a pod's conditions
 
 
 def test_the_node_of_a_job_is_known_while_it_runs_and_after_its_end(compute: Harness) -> None:
