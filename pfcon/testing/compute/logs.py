@@ -30,6 +30,15 @@ class LogReader:
             self._cursor = cursor
         return self.data
 
+    def read_to_the_end(self) -> None:
+        """Read on while the job runs, and once after its end."""
+        assert eventually(lambda: bool(self._engine.logs(self._spec.name, 10)))
+        for _ in checks(PATIENCE):
+            ended = self._engine.info(self._spec.name).status.final
+            self.read(ended=ended)
+            if ended:
+                return
+
     def _next(self, *, ended: bool) -> Iterator[tuple[bytes, str, bool]]:
         directory = self._engine.open_log(self._spec.name)
         if directory is None:
@@ -94,12 +103,7 @@ def test_whenever_a_log_is_read_each_line_comes_once(compute: Harness) -> None:
     spec = compute.shell(BURSTS)
     compute.engine.schedule(spec)
     reader = LogReader(compute, spec)
-    assert eventually(lambda: bool(compute.engine.logs(spec.name, 10)))
-    for _ in checks(PATIENCE):
-        ended = compute.engine.info(spec.name).status.final
-        reader.read(ended=ended)
-        if ended:
-            break
+    reader.read_to_the_end()
     assert reader.data == b"".join(b"line %d\n" % number for number in range(1, 4001))
 
 
@@ -109,12 +113,7 @@ def test_each_line_of_several_workers_comes_once(compute: Harness) -> None:
     spec = compute.shell(script, resources=Resources(workers=3))
     compute.engine.schedule(spec)
     reader = LogReader(compute, spec)
-    assert eventually(lambda: bool(compute.engine.logs(spec.name, 10)))
-    for _ in checks(PATIENCE):
-        ended = compute.engine.info(spec.name).status.final
-        reader.read(ended=ended)
-        if ended:
-            break
+    reader.read_to_the_end()
     form = re.compile(r"(?:worker [1-3]: )?([1-5]) of (\S+)")  # an engine may have one log for all of them
     found = [form.fullmatch(line) for line in reader.data.decode().splitlines()]
     lines = [match.groups() for match in found if match]
