@@ -12,7 +12,9 @@ from pfcon.testing.waiting import eventually
 ZIP = make_zip({"a.txt": "alpha"})
 INTERFACES = pytest.mark.parametrize("path", ["jobs/", "pluginjobs/"])
 OLD = {"jid", "image", "cmd", "status", "message", "timestamp", "logs"}
-ADDITIONAL = {"created", "started", "finished", "reason", "exit_code", "node", "image_digest", "max_memory_mib"}
+ADDITIONAL = {
+    *("created", "placed", "started", "finished", "reason", "exit_code", "node", "image_digest", "max_memory_mib"),
+}
 EAT = """exec python3 -c "
 kept = b'x' * (48 << 20)
 raise SystemExit(3)"
