@@ -100,7 +100,7 @@ def test_a_storebase_whose_directory_is_another_one_shows_and_stays_empty(start_
         root.rename(away)
         root.mkdir()
         assert eventually(lambda: not ready(server)[1]["storebase"]["ok"])
-        assert ready(server, "traffic/")[0] == 503
+        assert eventually(lambda: ready(server, "traffic/")[0] == 503)  # each process finds out by itself
 
     def mount() -> None:
         assert list(root.iterdir()) == []

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pfcon.archive.limits import UploadLimits
 from pfcon.compute.base import ComputeEngine
+from pfcon.jobs import JobService
 from pfcon.jobs.context import JobContext
 from pfcon.jobs.kinds import KINDS
 from pfcon.paths import StoreBase
@@ -32,3 +33,12 @@ def make_context(storebase: StoreBase, database: Path, engine: ComputeEngine, st
         operations=engine,
         cancel_active=True,
     )
+
+
+def leading_service(context: JobContext) -> JobService:
+    """A started service of these that leads; its second look at the election is at its own row."""
+    service = JobService(context)
+    service.start()
+    service.lead()
+    service.lead()
+    return service

@@ -10,8 +10,8 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
-from pfcon.api.fields import MAX_INT
-from pfcon.api.job_fields import PATH_PATTERN, PLUGIN_FORM
+from pfcon.api.fields import MAX_INT, Text
+from pfcon.api.job_fields import COPY_FORM, DELETE_FORM, PATH_PATTERN, PLUGIN_FORM, UPLOAD_FORM
 
 from .live import PASSWORD, USER, make_zip
 
@@ -22,7 +22,9 @@ AT_LEAST_ONE = {"minItems": 1, "contains": {"type": "string", "minLength": 1}}
 MOST_WORKERS = 2
 OUTPUT_DIR = "home/out"  # a job's outputs can be listed by this name alone
 TOLD = {"cursor", "last_event_id", "Last-Event-ID"}  # values that the service has told: `next`, or an event's id
+FORMS = (PLUGIN_FORM, COPY_FORM, UPLOAD_FORM, DELETE_FORM)
 LISTS = {name for name, field in PLUGIN_FORM.items() if field.repeated}
+TEXTS = {name for form in FORMS for name, field in form.items() if isinstance(field, Text)}
 
 schemathesis.openapi.format("binary", st.just(make_zip({"a": b"1"})))
 
@@ -52,10 +54,17 @@ def before_load_schema(context: Any, raw_schema: Any) -> None:
 
 @schemathesis.hook
 def filter_body(context: Any, body: Any) -> bool:
-    """Leave out forms with a value that is no list and no text, which ``before_call`` would make a list, maybe a right
-    one. Only forms of hypothesis are asked for, not those that cover each constraint.
+    """Leave out forms with another value than a text for a field that takes texts: a form makes it a text, maybe a
+    right one. Only forms of hypothesis are asked for, not those that cover each constraint.
     """
-    return not isinstance(body, dict) or all(isinstance(body[name], list | str) for name in LISTS & body.keys())
+    return not isinstance(body, dict) or all(_is_sent_as_it_is(name, body[name]) for name in TEXTS & body.keys())
+
+
+def _is_sent_as_it_is(name: str, value: Any) -> bool:
+    """Whether a form has the value as it is; an empty list is as good as none, which many fields allow."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return name in LISTS or len(value) > 1
+    return isinstance(value, str)
 
 
 @schemathesis.hook

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from support.settings import compute_settings
@@ -63,7 +62,7 @@ def test_reading_many_logs_leaves_no_open_file(storebase: StoreBase, engine: Com
     job = folder(storebase, replace(SPEC, resources=Resources(workers=50)))
     for number in range(50):
         (WorkerFolder.make(job, number).path / "log").write_bytes(b"x\n")
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = set(os.listdir("/proc/self/fd"))
     for _ in range(3):
         assert len(list(engine.log_after("7", "", ended=True))) == 50
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert set(os.listdir("/proc/self/fd")) <= before

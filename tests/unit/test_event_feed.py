@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -133,16 +134,19 @@ def test_a_stream_begins_only_if_the_database_answers(feed: Feed, log: CountingL
 def test_a_stream_without_events_has_heartbeats_with_its_position_and_ends(
     feed: Feed, journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server_sent, "HEARTBEAT", 0.2)
-    monkeypatch.setattr(server_sent, "DURATION", 1.0)
+    now = [1000.0]  # seconds
+    monkeypatch.setattr(server_sent, "time", SimpleNamespace(monotonic=lambda: now[0]))
     stream = event_stream.stream(feed, EventQuery(None, jids=frozenset({JobId("x")})))
     assert next(stream) == b"retry: 2000\nid: 0\n\n"
     add(journal, 3)  # of other jobs: its client need not ask for them again
-    begun = time.monotonic()
-    parts = [part for part in stream if part]  # a source never waits
-    assert 0.9 < time.monotonic() - begun < 5
-    assert 2 <= len(parts) <= 5
-    assert parts[-1] == b": heartbeat\nid: 3\n\n"
+    assert ids_after(feed, 0, 3) == [1, 2, 3]
+    now[0] += server_sent.HEARTBEAT - 0.1
+    assert next(stream) == b""  # a source never waits
+    now[0] += 0.1
+    assert next(stream) == b": heartbeat\nid: 3\n\n"
+    assert next(stream) == b""
+    now[0] += server_sent.DURATION
+    assert not list(stream)
 
 
 def test_a_client_whose_last_event_is_too_old_is_told_and_goes_on_with_what_is_there(

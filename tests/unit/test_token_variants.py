@@ -19,7 +19,7 @@ KEY = "k" * 40
 SETTINGS = AuthSettings(user="pfcon", password="a good password", secret_key=KEY)
 GOOD = auth.issue_token(SETTINGS)
 CLAIMS = jwt.decode(GOOD, options={"verify_signature": False})
-HOUR = datetime.now(UTC) + timedelta(hours=1)
+TOMORROW = datetime.now(UTC) + timedelta(days=1)  # when it is imported; the suite may last for hours
 
 
 def encoded(value: Any) -> str:
@@ -57,7 +57,7 @@ VARIANTS = {
     "expiry is a truth value": signed({"alg": "HS256"}, {**CLAIMS, "exp": None}),
     "expiry is infinite": signed({"alg": "HS256"}, json.dumps({**CLAIMS, "exp": float("inf")}).encode()),
     "expiry is no real number": signed({"alg": "HS256"}, json.dumps({**CLAIMS, "exp": float("nan")}).encode()),
-    "not valid yet": signed({"alg": "HS256"}, {**CLAIMS, "nbf": int(HOUR.timestamp())}),
+    "not valid yet": signed({"alg": "HS256"}, {**CLAIMS, "nbf": int(TOMORROW.timestamp())}),
     "user is a list": signed({"alg": "HS256"}, {**CLAIMS, "pfcon_user": ["pfcon"]}),
     "of another password": auth.issue_token(AuthSettings(user="pfcon", password="another password", secret_key=KEY)),
     "without a mark": signed({"alg": "HS256"}, {name: value for name, value in CLAIMS.items() if name != "for"}),

@@ -40,7 +40,8 @@ class Commands(CommandRunner):
 
     def environment(self, _program: str) -> dict[str, str]:
         """See CommandRunner."""
-        return {key: value for key, value in os.environ.items() if key in _KEPT or key.startswith(_OWN)} | _FORMAT
+        kept = [key for key in os.environ if key in _KEPT or key.startswith(_OWN)]  # others may change meanwhile
+        return {key: os.environ[key] for key in kept} | _FORMAT
 
     def error_of(self, program: str, status: int, text: str) -> NoAnswer | Refused:
         """See CommandRunner."""

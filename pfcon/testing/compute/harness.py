@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from pfcon.compute.base import ComputeEngine
 from pfcon.errors import PfconError
-from pfcon.models import INCOMING, OUTGOING, JobId, JobInfo, JobKind, JobSpec, Mount, User
+from pfcon.models import INCOMING, OUTGOING, JobId, JobInfo, JobKind, JobSpec, JobStatus, Mount, User
 from pfcon.paths import JobDir, StoreBase
 from pfcon.testing.compute.capabilities import Capabilities
 from pfcon.testing.compute.outside import kill_processes
@@ -92,6 +92,8 @@ class Harness:
         """End the supervisor of a job; skip the test if it has none."""
         self.can.need("keeper")
         assert self.end_keeper, "end_keeper is needed, or Capabilities(keeper=...)"
+        # As the service: only of a pod that it has seen it knows that a server before 1.26 has replaced it.
+        assert eventually(lambda: self.engine.info(spec.name).status is JobStatus.STARTED)
         self.end_keeper(spec)
 
     def spec(self, argv: list[str], **overrides: Any) -> JobSpec:

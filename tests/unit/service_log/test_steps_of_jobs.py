@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import pytest
 from support.copied_logs import ApiEngine
-from support.job_context import make_context
+from support.job_context import leading_service, make_context
 from support.logged_lines import logged_lines
 from support.old_jobs import PLUGIN, age_records, ended, posted
 from support.watched_service import record, watch
@@ -88,11 +88,7 @@ def context(storebase: StoreBase, tmp_path: Path, engine: TalkingEngine) -> JobC
 
 @pytest.fixture
 def service(context: JobContext) -> JobService:
-    service = JobService(context)
-    service.start()
-    service.lead()
-    service.lead()
-    return service
+    return leading_service(context)
 
 
 def post(service: JobService, script: str = "exec sleep 600") -> None:
@@ -131,9 +127,10 @@ def test_the_request_that_made_it_is_known_then(service: JobService) -> None:
     assert {line.get("request_id") for line in lines} == {"of-post"}
 
 
-def test_copying_its_log_at_its_end(service: JobService, context: JobContext) -> None:
-    post(service, "echo hello")
+def test_copying_its_log_at_its_end(service: JobService, context: JobContext, tmp_path: Path) -> None:
+    post(service, f"until test -e '{tmp_path}/end'; do sleep 0.05; done; echo hello")
     with said("log_after"):
+        tmp_path.joinpath("end").touch()
         assert eventually(lambda: (watch(service), record(context, JID).phase)[1] is Phase.FINAL)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.job_context import make_context
+from support.job_context import leading_service, make_context
 from support.watched_service import CountingEngine
 
 from pfcon.jobs import JobService
@@ -28,8 +28,4 @@ def context(storebase: StoreBase, tmp_path: Path, engine: CountingEngine) -> Job
 
 @pytest.fixture
 def service(context: JobContext) -> JobService:
-    service = JobService(context)
-    service.start()
-    service.lead()
-    service.lead()
-    return service
+    return leading_service(context)
